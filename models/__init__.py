@@ -1,0 +1,1 @@
+"""What the network is; knows nothing of microphones, commands or data sets."""

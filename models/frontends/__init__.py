@@ -1,0 +1,1 @@
+"""Waveform in, tokens out: one front end per file."""

@@ -1,0 +1,1 @@
+"""From a sound source to tags and events, in the order a sample travels."""

@@ -1,0 +1,1 @@
+"""Earmark: live audio tagging in four views."""

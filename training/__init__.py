@@ -1,0 +1,1 @@
+"""How the network gets its weights: data sets, recipes, training, evaluation, export."""
