@@ -35,3 +35,62 @@ COMMANDS = {
     "evaluate": Command("earmark.training.evaluate", "measure a bundle or a run on a fold"),
     "export": Command("earmark.training.export", "turn a trained run into a bundle"),
 }
+
+
+def build_parser(asked: str | None) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the one command that was asked for.
+
+    Args:
+        asked: Name of the command on the command line, or None. Only its module is imported, so
+            that ``earmark --help`` answers at once.
+    """
+    parser = argparse.ArgumentParser(
+        prog="earmark",
+        description="Hear what is sounding: live from a microphone or in files, in four views.",
+        epilog="`earmark COMMAND --help` explains a command.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(
+            name,
+            help=command.summary,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        if name == asked:
+            _module_of(command).add_arguments(subparser)
+    return parser
+
+
+def _module_of(command: Command) -> CommandModule:
+    # A module is no declared instance of a protocol; its two functions are what is promised.
+    return cast("CommandModule", importlib.import_module(command.module))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Returns:
+        0 when all went well, 1 when some input failed, 2 for wrong usage, 130 when interrupted.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    asked = next((word for word in arguments if word in COMMANDS), None)
+    args = build_parser(asked).parse_args(arguments)
+
+    from earmark.models.errors import EarmarkError
+
+    try:
+        return _module_of(COMMANDS[args.command]).run(args)
+    except EarmarkError as error:
+        print(f"earmark: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`earmark file ... | head`): nothing is left to say.
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""The errors that are told to the user in one line, as a tree.
+
+EarmarkError
+    AudioError     a source that cannot be opened or read
+    BundleError    a bundle that is broken, foreign or of another version
+    CorpusError    a data set that contradicts itself
+"""
+
+
+class EarmarkError(Exception):
+    """Something outside the program is wrong; the message names it and the way out."""
+
+
+class AudioError(EarmarkError):
+    """An audio file, device or stream cannot be used."""
+
+
+class BundleError(EarmarkError):
+    """A bundle is incomplete, altered, foreign or of another version."""
+
+
+class CorpusError(EarmarkError):
+    """A data set is incomplete or contradicts itself."""
