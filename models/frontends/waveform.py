@@ -1,0 +1,84 @@
+"""Waveform: learned filters, end to end."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from earmark.models.config import WaveformConfig
+from earmark.models.timebase import FRAME_SAMPLES
+
+# -60 dB of full scale: below it a response counts as silence.
+_FLOOR = 1e-3
+
+# Neighbouring positions computed in one product: the filters alone are too narrow to fill one.
+_PHASES = 4
+
+# Frames taken at once: their responses stay in the processor's cache.
+_FRAMES_AT_ONCE = 16
+
+
+class WaveformFrontEnd(nn.Module):
+    """The loudest response of each learned filter in each frame, by itself.
+
+    Args:
+        config: Number and length of the filters.
+
+    Shape:
+        - Input: ``(blocks, 400)``, each block one frame
+        - Output: ``(blocks, 1, n_filters)``
+
+    Source: Verma and Berger, "Audio Transformers" (2021), end-to-end front end.
+    """
+
+    block_samples: int = FRAME_SAMPLES
+
+    def __init__(self, config: WaveformConfig) -> None:
+        super().__init__()
+        self.n_features = config.n_filters
+        self.filter_samples = config.filter_samples
+        self.log_compression = config.log_compression
+        # TorchScript sees attributes but no module constants.
+        self.floor = _FLOOR
+        self.phases = _PHASES
+        self.frames_at_once = _FRAMES_AT_ONCE
+        scale = 1 / math.sqrt(config.filter_samples)
+        self.filters = nn.Parameter(torch.randn(config.n_filters, config.filter_samples) * scale)
+
+    def forward(self, blocks: Tensor) -> Tensor:
+        """Return the maximum of each filter over each frame."""
+        # Zero padded to the same length: a frame begins and ends in silence, not in its neighbour.
+        left = (self.filter_samples - 1) // 2
+        padded = F.pad(blocks, (left, self.filter_samples - 1 - left))
+        if not torch.jit.is_scripting() and torch.is_grad_enabled():
+            loudest = self._differentiable_maximum(padded)
+        else:
+            found = [
+                self._responses(part).amax(dim=1) for part in padded.split(self.frames_at_once)
+            ]
+            loudest = torch.cat(found)
+        if self.log_compression:
+            loudest = torch.log(F.relu(loudest) + self.floor)
+        return loudest[:, None]
+
+    def _responses(self, padded: Tensor) -> Tensor:
+        """Return the responses ``(blocks, 400, n_filters)``."""
+        shifted = torch.stack(
+            [F.pad(self.filters, (r, self.phases - 1 - r)) for r in range(self.phases)]
+        )
+        kernel = shifted.permute(2, 0, 1).flatten(1)  # (filter_samples + 3, phases x n_filters)
+        segments = padded.unfold(1, self.filter_samples + self.phases - 1, self.phases)
+        products = torch.matmul(segments, kernel.to(segments.dtype))
+        return products.view(padded.shape[0], -1, self.n_features)
+
+    @torch.jit.unused
+    def _differentiable_maximum(self, padded: Tensor) -> Tensor:
+        # A maximum passes its gradient to one position. Finding that position needs no gradient
+        # and three digits; the response there is one product, 400 times less to differentiate.
+        with torch.no_grad():
+            rough = padded.bfloat16().split(self.frames_at_once)
+            position = torch.cat([self._responses(part).argmax(dim=1) for part in rough])
+        segments = padded.unfold(1, self.filter_samples, 1)  # (blocks, 400, filter_samples)
+        block = torch.arange(padded.shape[0], device=padded.device)[:, None]
+        return (segments[block, position] * self.filters).sum(dim=2)

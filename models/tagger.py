@@ -1,0 +1,48 @@
+"""The whole model: four branches and a head. The file to read first."""
+
+from collections.abc import Mapping
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .branches import BRANCHES, Branch
+from .config import TaggerConfig
+from .head import Head
+
+
+class Tagger(nn.Module):
+    """Four ways of hearing a window, and one answer.
+
+    Args:
+        branches: The branches by name, in the order of the head's input.
+        head: Linear layer over their embeddings.
+
+    Shape:
+        - Input: ``(batch, 16000)``
+        - Output: combined logits ``(batch, tags)`` and branch logits ``(batch, branches, tags)``
+
+    Source: Verma, "Diverse Audio Embeddings - Bringing Features Back Outperforms CLAP" (2023).
+    """
+
+    def __init__(self, branches: Mapping[str, Branch], head: Head) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.head = head
+
+    def forward(self, waveform: Tensor) -> Tuple[Tensor, Tensor]:
+        """Return combined and branch logits of each window."""
+        embeddings = []
+        logits = []
+        for branch in self.branches.values():
+            embedding, branch_logits = branch(waveform)
+            embeddings.append(embedding)
+            logits.append(branch_logits)
+        combined: Tensor = self.head(torch.cat(embeddings, dim=1))
+        return combined, torch.stack(logits, dim=1)
+
+
+def build_tagger(config: TaggerConfig, n_tags: int) -> Tagger:
+    """Return an untrained tagger with all four branches."""
+    branches = {name: build(config, n_tags) for name, build in BRANCHES.items()}
+    return Tagger(branches, Head(len(branches) * config.encoder.d_model, n_tags))
