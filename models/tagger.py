@@ -45,4 +45,4 @@ class Tagger(nn.Module):
 def build_tagger(config: TaggerConfig, n_tags: int) -> Tagger:
     """Return an untrained tagger with all four branches."""
     branches = {name: build(config, n_tags) for name, build in BRANCHES.items()}
-    return Tagger(branches, Head(len(branches) * config.encoder.d_model, n_tags))
+    return Tagger(branches, Head(config.encoder.d_model, n_tags))

@@ -1,0 +1,193 @@
+"""Bundles: a folder of TorchScript modules with their metadata. The only file that knows torch.jit."""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from .config import BRANCH_NAMES
+from .errors import BundleError
+from .metadata import PARTS, BundleMetadata
+from .tagger import Tagger
+from .timebase import WINDOW_SAMPLES
+
+# TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
+# of a bundle: it runs without the code that made it, on every supported Python and torch.
+warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", DeprecationWarning)
+
+
+class LoadedBranch(Protocol):
+    """A branch out of a bundle; the same calls as ``earmark.models.branches.Branch``."""
+
+    block_samples: int
+
+    def __call__(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Return embedding and logits of ``(batch, 16000)``."""
+
+    def tokens(self, blocks: Tensor) -> Tensor:
+        """Return ``(blocks, tokens of a block, features)`` of ``(blocks, block_samples)``."""
+
+    def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Return embedding and logits of ``(batch, n_tokens, features)``."""
+
+
+class LoadedHead(Protocol):
+    """A head out of a bundle; the same calls as ``earmark.models.head.Head``."""
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        """Return the combined logits of ``(batch, 256)``."""
+
+    def subsets(self, embeddings: Tensor) -> Tensor:
+        """Return the logits of each subset of the branches."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that is ready to run.
+
+    Args:
+        metadata: Tags, calibration, origin, measured quality.
+        branches: By name, in the order of the head's input.
+        head: Combines their embeddings.
+        device: Where all of them live.
+    """
+
+    metadata: BundleMetadata
+    branches: Mapping[str, LoadedBranch]
+    head: LoadedHead
+    device: torch.device
+
+
+def shipped_bundle() -> Path:
+    """Return the folder of the bundle that comes with Earmark."""
+    return Path(__file__).parent.parent / "assets" / "earmark-base"
+
+
+def choose_device(asked: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        BundleError: If the device asked for is not there.
+    """
+    has = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if asked == "auto":
+        asked = next(name for name, is_there in has.items() if is_there)
+    if asked not in has:
+        raise BundleError(f"unknown device {asked!r}; give auto, cpu, cuda or mps")
+    if not has[asked]:
+        raise BundleError(f"no {asked} device is available here; use --device cpu or auto")
+    return torch.device(asked)
+
+
+def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
+    """Load a bundle, the shipped one by default.
+
+    Every field and every checksum is checked before a tensor is read. TorchScript modules are read
+    by torch's own archive reader: nothing of a bundle is unpickled by Python.
+
+    Args:
+        folder: Of the bundle.
+        device: ``auto`` (CUDA where there is one, else MPS, else the processor) or a name.
+
+    Raises:
+        BundleError: If the bundle is missing, broken, altered, or of another version or rate.
+    """
+    folder = shipped_bundle() if folder is None else folder
+    if not folder.is_dir():
+        raise BundleError(f"there is no bundle {folder}; give a folder that `earmark export` wrote")
+    metadata = BundleMetadata.read(folder)
+    for part in PARTS:
+        found = _sha256(folder / part)
+        if found != metadata.sha256[part]:
+            raise BundleError(
+                f"{folder / part} does not have the checksum that bundle.json states "
+                f"({found[:12]}..., not {metadata.sha256[part][:12]}...): it was altered or cut "
+                "short; copy or export the bundle again"
+            )
+    where = choose_device(device)
+    modules = {part: _load_module(folder / part, where) for part in PARTS}
+    return Bundle(
+        metadata=metadata,
+        branches={name: cast("LoadedBranch", modules[f"{name}.pt"]) for name in BRANCH_NAMES},
+        head=cast("LoadedHead", modules["head.pt"]),
+        device=where,
+    )
+
+
+def save_bundle(tagger: Tagger, metadata: BundleMetadata, folder: Path) -> float:
+    """Script a tagger and write it as a bundle.
+
+    Args:
+        tagger: In evaluation mode, on the processor.
+        metadata: Its checksums are filled in.
+        folder: Made where it does not exist; must be empty or hold a bundle.
+
+    Returns:
+        The largest difference between scripted and eager logits on noise at several levels.
+
+    Raises:
+        BundleError: If the folder holds something else, or scripted and eager disagree by more
+            than 1e-5.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / "bundle.json").is_file():
+        raise BundleError(f"{folder} is not empty and holds no bundle; give another folder")
+    parts: dict[str, nn.Module] = {f"{name}.pt": b for name, b in tagger.branches.items()}
+    parts["head.pt"] = tagger.head
+    scripted = {name: torch.jit.script(module) for name, module in parts.items()}
+    difference = _largest_difference(tagger, scripted)
+    if not difference <= 1e-5:
+        raise BundleError(f"scripted and eager outputs differ by {difference:.1e}, more than 1e-5")
+    for name, module in scripted.items():
+        beside = folder / f"{name}.tmp"
+        torch.jit.save(module, str(beside))
+        os.replace(beside, folder / name)
+    checked = replace(metadata, sha256={name: _sha256(folder / name) for name in parts})
+    beside = folder / "bundle.json.tmp"
+    text = json.dumps(checked.as_table(), indent=1, ensure_ascii=False)
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, folder / "bundle.json")
+    return difference
+
+
+@torch.inference_mode()
+def _largest_difference(tagger: Tagger, scripted: Mapping[str, nn.Module]) -> float:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(4, WINDOW_SAMPLES, generator=generator)
+    windows = noise * torch.tensor([0.0, 1e-3, 0.1, 1.0])[:, None]
+    differences, embeddings = [], []
+    for name, branch in tagger.branches.items():
+        embedding, logits = branch(windows)
+        scripted_embedding, scripted_logits = scripted[f"{name}.pt"](windows)
+        differences += [embedding - scripted_embedding, logits - scripted_logits]
+        embeddings.append(embedding)
+    joint = torch.cat(embeddings, dim=1)
+    differences.append(tagger.head(joint) - scripted["head.pt"](joint))
+    return max(float(difference.abs().max()) for difference in differences)
+
+
+def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
+    try:
+        module = torch.jit.load(str(path), map_location=device)
+    except RuntimeError as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise BundleError(f"{path} cannot be loaded: {first_line}; export the bundle again") from error
+    return module.eval()
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise BundleError(f"{path} is missing; copy or export the bundle again")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

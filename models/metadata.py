@@ -1,0 +1,144 @@
+"""What a bundle says of itself: ``bundle.json``, written by the export and checked by the loader."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from .calibration import Calibration
+from .config import BRANCH_NAMES
+from .errors import BundleError
+from .timebase import FRAME_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
+from .vocabulary import TagVocabulary
+
+FORMAT_VERSION: Final = 1
+
+#: The parts of a bundle beside ``bundle.json``.
+PARTS: Final = tuple(f"{name}.pt" for name in (*BRANCH_NAMES, "head"))
+
+
+@dataclass(frozen=True)
+class BundleMetadata:
+    """The contract between whoever trained a model and whoever runs it.
+
+    Args:
+        name: Of the bundle.
+        vocabulary: Tags in the order of the outputs.
+        calibration: From logits to probabilities, and the thresholds.
+        recipe: How it was trained, as nested plain values.
+        sources: What it was trained on: the data set, its licences and their clip counts.
+        metrics: How good it was measured to be, with the protocol.
+        sha256: Checksum of each part.
+        created: Date, ISO 8601.
+    """
+
+    name: str
+    vocabulary: TagVocabulary
+    calibration: Calibration
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    sources: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    def as_table(self) -> dict[str, object]:
+        """Return the contents of ``bundle.json``."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "created": self.created,
+            "sample_rate": SAMPLE_RATE,
+            "window_samples": WINDOW_SAMPLES,
+            "frame_samples": FRAME_SAMPLES,
+            "branches": list(BRANCH_NAMES),
+            "tags": [
+                {"name": name, "audioset_id": audioset_id}
+                for name, audioset_id in zip(
+                    self.vocabulary.names, self.vocabulary.audioset_ids, strict=True
+                )
+            ],
+            "calibration": self.calibration.as_table(),
+            "metrics": dict(self.metrics),
+            "sources": dict(self.sources),
+            "recipe": dict(self.recipe),
+            "sha256": dict(self.sha256),
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and check ``bundle.json``.
+
+        Raises:
+            BundleError: If it is missing, not JSON, of another version, rate, window or set of
+                branches, or a field is missing or malformed.
+        """
+        path = folder / "bundle.json"
+        if not path.is_file():
+            raise BundleError(
+                f"{folder} is no bundle: it has no bundle.json; give a folder that "
+                "`earmark export` wrote"
+            )
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise BundleError(f"{path} is not valid JSON ({error}); export the bundle again") from error
+        if not isinstance(table, dict):
+            raise BundleError(f"{path} must hold an object; export the bundle again")
+        _check_contract(path, table)
+        try:
+            return cls._from_table(table)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            raise BundleError(f"{path} is malformed: {reason}; export the bundle again") from error
+
+    @classmethod
+    def _from_table(cls, table: dict[str, object]) -> Self:
+        tags = _list_of_tables(table["tags"], "tags")
+        metadata = cls(
+            name=str(table["name"]),
+            created=str(table.get("created", "")),
+            vocabulary=TagVocabulary(
+                tuple(str(tag["name"]) for tag in tags),
+                tuple(str(tag.get("audioset_id", "")) for tag in tags),
+            ),
+            calibration=Calibration.from_table(_table(table["calibration"], "calibration")),
+            recipe=_table(table["recipe"], "recipe"),
+            sources=_table(table["sources"], "sources"),
+            metrics=_table(table["metrics"], "metrics"),
+            sha256={k: str(v) for k, v in _table(table["sha256"], "sha256").items()},
+        )
+        n_calibrated = len(metadata.calibration.thresholds)
+        if n_calibrated != len(metadata.vocabulary):
+            raise ValueError(f"{len(metadata.vocabulary)} tags, but {n_calibrated} thresholds")
+        if missing := sorted(set(PARTS) - set(metadata.sha256)):
+            raise ValueError(f"sha256 of {missing[0]} is missing")
+        return metadata
+
+
+def _check_contract(path: Path, table: Mapping[str, object]) -> None:
+    wanted: dict[str, object] = {
+        "format_version": FORMAT_VERSION,
+        "sample_rate": SAMPLE_RATE,
+        "window_samples": WINDOW_SAMPLES,
+        "frame_samples": FRAME_SAMPLES,
+        "branches": list(BRANCH_NAMES),
+    }
+    for name, value in wanted.items():
+        if table.get(name) != value:
+            raise BundleError(
+                f"{path}: {name} is {table.get(name)!r}, this version of Earmark needs {value!r}; "
+                "export the bundle again, or install the version that wrote it"
+            )
+
+
+def _table(value: object, name: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object")
+    return value
+
+
+def _list_of_tables(value: object, name: str) -> list[dict[str, object]]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} must be a list")
+    return [_table(item, name) for item in value]

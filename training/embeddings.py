@@ -1,0 +1,108 @@
+"""What the finished branches make of many windows: the input of the head and the calibration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from earmark.models.tagger import Tagger
+from earmark.models.timebase import WINDOW_SAMPLES, window_starts
+
+from .augment import mixup, random_gain
+from .recipe import StageSettings
+from .training_set import TrainingSet, draw_windows
+
+_WINDOWS_AT_ONCE = 64
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings of windows, with what is known of them.
+
+    Args:
+        embeddings: (windows, branches x d_model).
+        branch_logits: (windows, branches, tags).
+        targets: (windows, tags).
+        clips: (windows,) index of each window's clip.
+    """
+
+    embeddings: Tensor
+    branch_logits: Tensor
+    targets: Tensor
+    clips: Tensor
+
+
+@torch.inference_mode()
+def _embed(tagger: Tagger, windows: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    embeddings, logits = zip(
+        *(b(windows.to(device)) for b in tagger.branches.values()), strict=True
+    )
+    return torch.cat(embeddings, dim=1).cpu(), torch.stack(logits, dim=1).cpu()
+
+
+def embed_windows(
+    tagger: Tagger,
+    training_set: TrainingSet,
+    *,
+    device: torch.device,
+    progress: Progress,
+) -> Embeddings:
+    """Return the embeddings of each second of each clip, as a file would be tagged."""
+    windows, clips = [], []
+    for i, waveform in enumerate(training_set.waveforms):
+        for start in window_starts(max(len(waveform), 1), WINDOW_SAMPLES):
+            window = waveform[start : start + WINDOW_SAMPLES]
+            windows.append(np.pad(window, (0, WINDOW_SAMPLES - len(window))))
+            clips.append(i)
+    found = []
+    for first in range(0, len(windows), _WINDOWS_AT_ONCE):
+        batch = torch.from_numpy(np.stack(windows[first : first + _WINDOWS_AT_ONCE]))
+        found.append(_embed(tagger, batch, device))
+        progress(min(first + _WINDOWS_AT_ONCE, len(windows)), len(windows))
+    return Embeddings(
+        embeddings=torch.cat([e for e, _ in found]),
+        branch_logits=torch.cat([logits for _, logits in found]),
+        targets=torch.from_numpy(training_set.targets[np.array(clips)]),
+        clips=torch.tensor(clips),
+    )
+
+
+def mixed_embeddings(
+    tagger: Tagger,
+    training_set: TrainingSet,
+    settings: StageSettings,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> Embeddings:
+    """Return the embeddings of one epoch of windows, augmented as the settings say.
+
+    The branches have learned the clips by heart, the mixtures of two clips they have not: what a
+    head learns from mixtures holds for new sounds as well.
+    """
+    generator = np.random.default_rng([seed, settings.windows_per_epoch])
+    draw = draw_windows(training_set, settings, generator)
+    found, all_targets = [], []
+    for first in range(0, len(draw.clips), _WINDOWS_AT_ONCE):
+        chosen = slice(first, first + _WINDOWS_AT_ONCE)
+        cut = zip(draw.clips[chosen], draw.positions[chosen], strict=True)
+        batch = torch.from_numpy(np.stack([training_set.window(int(c), float(p)) for c, p in cut]))
+        targets = torch.from_numpy(training_set.targets[draw.clips[chosen]])
+        if settings.gain_db:
+            batch = random_gain(batch, gain_db=settings.gain_db, generator=generator)
+        if settings.mixup:
+            batch, targets = mixup(batch, targets, alpha=settings.mixup, generator=generator)
+        found.append(_embed(tagger, batch, device))
+        all_targets.append(targets)
+        progress(min(first + _WINDOWS_AT_ONCE, len(draw.clips)), len(draw.clips))
+    return Embeddings(
+        embeddings=torch.cat([e for e, _ in found]),
+        branch_logits=torch.cat([logits for _, logits in found]),
+        targets=torch.cat(all_targets),
+        clips=torch.from_numpy(draw.clips),
+    )

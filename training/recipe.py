@@ -1,0 +1,185 @@
+"""A recipe: everything that decides what a training run gives, read from one TOML file."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar, get_args
+
+from earmark.models.config import (
+    EncoderConfig,
+    NeuralogramConfig,
+    PitchConfig,
+    TaggerConfig,
+    TimbreConfig,
+    WaveformConfig,
+)
+from earmark.models.errors import EarmarkError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Loss = Literal["bce", "huber"]
+
+_Settings = TypeVar("_Settings", bound="DataclassInstance")
+
+#: What is trained, in this order: each stage needs only the ones before it.
+STAGES: Final = ("mobilenet", "pitch", "timbre", "waveform", "neuralogram", "head")
+
+RECIPES_FOLDER: Final = Path(__file__).parent / "recipes"
+
+
+class RecipeError(EarmarkError):
+    """A recipe names a setting that does not exist, or gives one an impossible value."""
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which clips are learned from."""
+
+    test_folds: tuple[str, ...] = ("5",)  # never trained, chosen or calibrated on
+    validation_folds: tuple[str, ...] = ()  # empty: a share of the training clips instead
+    validation_share: float = 0.1  # of the training clips, whole recordings at a time
+    minimum_clips: int = 8  # a tag needs as many training clips
+    stated_licence_only: bool = True
+    negatives: int = 0  # made-up clips of silence, hum and faint noise, which carry no tag
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """How one stage is trained."""
+
+    epochs: int = 300
+    windows_per_epoch: int = 0  # 0: as many as there are seconds of sound
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    final_learning_rate: float = 1e-6
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    loss: Loss = "huber"
+    mixup: float = 0.0  # alpha of the Beta distribution; 0: none
+    gain_db: float = 0.0  # random gain between minus and plus this
+    balance: float = 0.0  # 0: each second as often; 1: each tag as often
+    average_decay: float = 0.0  # of the exponential average of the weights; 0: none
+    dropout: float = 0.0  # on the input of the head, the encoder has its own
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named set of settings; stages not named in the file take the defaults of ``[training]``."""
+
+    name: str
+    seed: int = 1
+    data: DataSettings = field(default_factory=DataSettings)
+    model: TaggerConfig = field(default_factory=TaggerConfig)
+    stages: dict[str, StageSettings] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, name_or_path: str) -> Self:
+        """Read a shipped recipe by name or any recipe by path.
+
+        Raises:
+            RecipeError: If there is no such recipe, or it is not a valid one.
+        """
+        path = Path(name_or_path)
+        if path.suffix != ".toml":
+            path = RECIPES_FOLDER / f"{name_or_path}.toml"
+        if not path.is_file():
+            shipped = ", ".join(sorted(p.stem for p in RECIPES_FOLDER.glob("*.toml")))
+            raise RecipeError(
+                f"there is no recipe {name_or_path!r}; give one of {shipped}, or the path of a .toml file"
+            )
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not valid TOML: {error}") from error
+        return cls.from_table(path.stem, table)
+
+    @classmethod
+    def from_table(cls, name: str, table: dict[str, object]) -> Self:
+        """Build a recipe from a parsed TOML table.
+
+        Raises:
+            RecipeError: If a setting is unknown or of the wrong type; the message names it.
+        """
+        known = {"seed", "data", "model", "training", "stage"}
+        if unknown := sorted(set(table) - known):
+            raise RecipeError(
+                f"recipe {name}: unknown table {unknown[0]!r}; known are {sorted(known)}"
+            )
+        shared = _table(name, table, "training")
+        per_stage = _table(name, table, "stage")
+        if unknown := sorted(set(per_stage) - set(STAGES)):
+            raise RecipeError(f"recipe {name}: unknown stage {unknown[0]!r}; stages are {STAGES}")
+        stages = {
+            stage: _build(
+                StageSettings, {**shared, **_table(name, per_stage, stage)}, f"{name}: {stage}"
+            )
+            for stage in STAGES
+        }
+        seed = table.get("seed", 1)
+        if not isinstance(seed, int):
+            raise RecipeError(f"recipe {name}: seed must be a whole number, got {seed!r}")
+        model = _table(name, table, "model")
+        parts = {
+            "encoder": EncoderConfig,
+            "pitch": PitchConfig,
+            "timbre": TimbreConfig,
+            "waveform": WaveformConfig,
+            "neuralogram": NeuralogramConfig,
+        }
+        if unknown := sorted(set(model) - set(parts)):
+            raise RecipeError(
+                f"recipe {name}: unknown model part {unknown[0]!r}; parts are {sorted(parts)}"
+            )
+        built = {
+            part: _build(kind, _table(name, model, part), f"{name}: model.{part}")
+            for part, kind in parts.items()
+        }
+        return cls(
+            name=name,
+            seed=seed,
+            data=_build(DataSettings, _table(name, table, "data"), f"{name}: data"),
+            model=dataclasses.replace(TaggerConfig(), **built),
+            stages=stages,
+        )
+
+    def as_table(self) -> dict[str, object]:
+        """Return the recipe as nested dictionaries of plain values."""
+        return dataclasses.asdict(self)
+
+
+def _table(name: str, table: dict[str, object], key: str) -> dict[str, object]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise RecipeError(f"recipe {name}: [{key}] must be a table, got {value!r}")
+    return value
+
+
+def _build(kind: type[_Settings], values: dict[str, object], where: str) -> _Settings:
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(values) - set(fields)):
+        raise RecipeError(f"{where}: unknown setting {unknown[0]!r}; known are {', '.join(fields)}")
+    checked = {key: _checked(fields[key], value, where) for key, value in values.items()}
+    return kind(**checked)
+
+
+def _checked(setting: "dataclasses.Field[object]", value: object, where: str) -> object:
+    if setting.type is Loss:
+        if value not in get_args(Loss):
+            raise RecipeError(
+                f"{where}: {setting.name} must be one of {get_args(Loss)}, got {value!r}"
+            )
+        return value
+    wanted = type(setting.default)
+    if wanted is tuple and isinstance(value, list):
+        return tuple(str(item) for item in value)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not wanted:
+        raise RecipeError(
+            f"{where}: {setting.name} must be of type {wanted.__name__}, got {value!r}"
+        )
+    if isinstance(value, int | float) and value < 0:
+        raise RecipeError(f"{where}: {setting.name} must not be negative, got {value!r}")
+    return value

@@ -1,0 +1,85 @@
+"""``earmark train``: a recipe and a data set to a trained run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``earmark train``."""
+    parser.add_argument(
+        "data",
+        type=Path,
+        help="FSD50K folder, ESC-50 folder, or a CSV with the columns path, labels and fold",
+    )
+    parser.add_argument("--recipe", default="default", help="paper, default, or a .toml file")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("runs/default"),
+        help="folder of the run; a run that was interrupted there is gone on with",
+    )
+    parser.add_argument(
+        "--stages",
+        nargs="+",
+        default=None,
+        help="mobilenet, pitch, timbre, waveform, neuralogram, head; without it: all",
+    )
+    parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--devices", type=int, default=1, help="GPUs, or processes, a machine")
+    parser.add_argument("--nodes", type=int, default=1, help="machines")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
+        default="auto",
+        help="auto is bf16-mixed on a GPU and 32-true elsewhere",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; see the module's own words."""
+    from lightning.fabric import Fabric
+    from rich.console import Console
+
+    from earmark.models.errors import EarmarkError
+
+    from .audio_cache import AudioCache, default_cache_folder
+    from .datasets.open_corpus import open_corpus
+    from .pipeline import prepare, train
+    from .progress import StageProgress
+    from .recipe import STAGES, Recipe
+
+    stages = tuple(args.stages or STAGES)
+    if unknown := [stage for stage in stages if stage not in STAGES]:
+        raise EarmarkError(f"there is no stage {unknown[0]!r}; stages are {', '.join(STAGES)}")
+    recipe = Recipe.read(args.recipe)
+    fabric = Fabric(
+        accelerator=args.device,
+        devices=args.devices,
+        num_nodes=args.nodes,
+        precision=_precision(args.precision, args.device),
+    )
+    fabric.launch()
+    console = Console(file=sys.stderr, quiet=not fabric.is_global_zero)
+    with StageProgress(console) as progress:
+        training = prepare(
+            open_corpus(args.data),
+            recipe,
+            folder=args.run,
+            cache=AudioCache(args.cache or default_cache_folder()),
+            fabric=fabric,
+            report=progress.say,
+            progress=progress.show,
+        )
+        train(training, stages)
+    console.print(f"trained in {args.run}; next: earmark export {args.run} BUNDLE")
+    return 0
+
+
+def _precision(asked: str, device: str) -> str:
+    import torch
+
+    if asked != "auto":
+        return asked
+    return "bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true"

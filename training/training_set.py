@@ -1,0 +1,87 @@
+"""Waveforms with their targets, and the drawing of windows from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.models.timebase import WINDOW_SAMPLES
+
+from .recipe import StageSettings
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Clips in memory.
+
+    Args:
+        waveforms: One per clip, (samples,) float32 at 16 kHz, any length.
+        targets: (clips, tags) float32, 1 where a clip carries a tag.
+    """
+
+    waveforms: list[NDArray[np.float32]]
+    targets: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    @property
+    def seconds(self) -> int:
+        """How many windows fill all clips, each at least one."""
+        return sum(max(1, len(w) // WINDOW_SAMPLES) for w in self.waveforms)
+
+    def window(self, clip: int, position: float) -> NDArray[np.float32]:
+        """Cut one window.
+
+        Args:
+            clip: Index of the clip.
+            position: 0 for the earliest window, 1 for the latest. A clip shorter than a window is
+                padded with silence, before it for 1 and behind it for 0.
+
+        Returns:
+            (16000,) float32.
+        """
+        waveform = self.waveforms[clip]
+        spare = len(waveform) - WINDOW_SAMPLES
+        if spare >= 0:
+            start = round(position * spare)
+            return waveform[start : start + WINDOW_SAMPLES]
+        before = round(position * -spare)
+        return np.pad(waveform, (before, -spare - before))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which windows an epoch learns from, in order."""
+
+    clips: NDArray[np.int64]
+    positions: NDArray[np.float64]
+
+
+def draw_windows(
+    training_set: TrainingSet, settings: StageSettings, generator: np.random.Generator
+) -> Draw:
+    """Draw the windows of one epoch.
+
+    A clip is drawn as often as it has seconds, and more often the rarer its rarest tag is, as
+    ``settings.balance`` says; without balance, each second is drawn once.
+    """
+    seconds = np.array([max(1, len(w) // WINDOW_SAMPLES) for w in training_set.waveforms])
+    count = settings.windows_per_epoch or int(seconds.sum())
+    if settings.balance == 0 and count == seconds.sum():
+        clips = np.repeat(np.arange(len(seconds)), seconds)
+        clips = generator.permutation(clips)
+    else:
+        weights = seconds * rarity(training_set.targets) ** settings.balance
+        clips = generator.choice(len(seconds), size=count, p=weights / weights.sum())
+    return Draw(clips=clips, positions=generator.random(len(clips)))
+
+
+def rarity(targets: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return for each clip the inverse of how many clips carry its rarest tag.
+
+    Clips without any tag count as carrying the commonest one.
+    """
+    carried = targets.sum(axis=0)
+    rarest = np.where(targets > 0, carried, np.inf).min(axis=1)
+    return 1 / np.where(np.isinf(rarest), carried.max(), rarest)
