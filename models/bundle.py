@@ -1,10 +1,11 @@
-"""Bundles: a folder of TorchScript modules with their metadata. The only file that knows torch.jit."""
+"""Bundles: TorchScript modules with their metadata. Only this file saves and loads torch.jit."""
 
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -20,7 +21,21 @@ from .timebase import WINDOW_SAMPLES
 
 # TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
 # of a bundle: it runs without the code that made it, on every supported Python and torch.
-warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is (deprecated|not supported)", DeprecationWarning)
+_DEPRECATION = r"`torch\.jit\.\w+` is (deprecated|not supported)"
+
+
+@contextmanager
+def torchscript() -> Iterator[None]:
+    """Silence TorchScript's deprecation, and nothing else, while it is being used."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _DEPRECATION, DeprecationWarning)
+        yield
+
+
+def script(module: nn.Module) -> torch.jit.ScriptModule:
+    """Return a module as TorchScript."""
+    with torchscript():
+        return cast("torch.jit.ScriptModule", torch.jit.script(module))
 
 
 class LoadedBranch(Protocol):
@@ -145,13 +160,14 @@ def save_bundle(tagger: Tagger, metadata: BundleMetadata, folder: Path) -> float
         raise BundleError(f"{folder} is not empty and holds no bundle; give another folder")
     parts: dict[str, nn.Module] = {f"{name}.pt": b for name, b in tagger.branches.items()}
     parts["head.pt"] = tagger.head
-    scripted = {name: torch.jit.script(module) for name, module in parts.items()}
+    scripted = {name: script(module) for name, module in parts.items()}
     difference = _largest_difference(tagger, scripted)
     if not difference <= 1e-5:
         raise BundleError(f"scripted and eager outputs differ by {difference:.1e}, more than 1e-5")
     for name, module in scripted.items():
         beside = folder / f"{name}.tmp"
-        torch.jit.save(module, str(beside))
+        with torchscript():
+            torch.jit.save(module, str(beside))
         os.replace(beside, folder / name)
     checked = replace(metadata, sha256={name: _sha256(folder / name) for name in parts})
     beside = folder / "bundle.json.tmp"
@@ -179,10 +195,13 @@ def _largest_difference(tagger: Tagger, scripted: Mapping[str, nn.Module]) -> fl
 
 def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     try:
-        module = torch.jit.load(str(path), map_location=device)
+        with torchscript():
+            module = torch.jit.load(str(path), map_location=device)
     except RuntimeError as error:
         first_line = str(error).strip().splitlines()[0]
-        raise BundleError(f"{path} cannot be loaded: {first_line}; export the bundle again") from error
+        raise BundleError(
+            f"{path} cannot be loaded: {first_line}; export the bundle again"
+        ) from error
     return module.eval()
 
 

@@ -1,6 +1,6 @@
 """From logits to probabilities that mean what they say, and the thresholds that go with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -76,6 +76,7 @@ class Calibration:
 
         Raises:
             ValueError: If a part is missing or not made of numbers.
+            TypeError: If the thresholds are not a list.
         """
         rows = {}
         for name in ("scale", "bias"):
@@ -84,8 +85,8 @@ class Calibration:
                 raise ValueError(f"calibration {name} must have the parts {OUTPUTS}")
             rows[name] = np.array([part[output] for output in OUTPUTS], np.float32)
         thresholds = table.get("thresholds")
-        if not isinstance(thresholds, Sequence):
-            raise ValueError("calibration must have a list of thresholds")
+        if not isinstance(thresholds, list):
+            raise TypeError("calibration must have a list of thresholds")
         return cls(
             scale=rows["scale"],
             bias=rows["bias"],

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: ``bundle.json``, written by the export and checked by the loader."""
+"""What a bundle says of itself: ``bundle.json``, written by the export, checked on loading."""
 
 import json
 from collections.abc import Mapping
@@ -82,7 +82,9 @@ class BundleMetadata:
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise BundleError(f"{path} is not valid JSON ({error}); export the bundle again") from error
+            raise BundleError(
+                f"{path} is not valid JSON ({error}); export the bundle again"
+            ) from error
         if not isinstance(table, dict):
             raise BundleError(f"{path} must hold an object; export the bundle again")
         _check_contract(path, table)

