@@ -87,7 +87,8 @@ class Recipe:
         if not path.is_file():
             shipped = ", ".join(sorted(p.stem for p in RECIPES_FOLDER.glob("*.toml")))
             raise RecipeError(
-                f"there is no recipe {name_or_path!r}; give one of {shipped}, or the path of a .toml file"
+                f"there is no recipe {name_or_path!r}; give one of {shipped}, "
+                "or the path of a .toml file"
             )
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,98 @@
+"""FSD50K in its official layout.
+
+Source: Fonseca et al., "FSD50K: an open dataset of human-labeled sound events" (2022).
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from earmark.models.errors import CorpusError
+from earmark.models.vocabulary import TagVocabulary
+
+from .corpus import Clip, Corpus
+
+_LABELS = Path(__file__).parent / "fsd50k_labels.csv"
+
+
+def read_fsd50k(folder: Path) -> Corpus:
+    """Read FSD50K.
+
+    Args:
+        folder: Holds ``FSD50K.ground_truth`` (``vocabulary.csv``, ``dev.csv``, ``eval.csv``),
+            ``FSD50K.dev_audio`` and ``FSD50K.eval_audio``.
+
+    Returns:
+        Clips in the folds ``train``, ``val`` (both of the dev set) and ``test`` (the eval set).
+
+    Raises:
+        CorpusError: If a list or an audio file is missing, or a label is unknown.
+    """
+    truth = folder / "FSD50K.ground_truth"
+    names, ids = [], []
+    for row in _rows(truth / "vocabulary.csv", ("index", "label", "mid"), has_header=False):
+        names.append(row["label"])
+        ids.append(row["mid"])
+    if not names:
+        raise CorpusError(f"{truth / 'vocabulary.csv'} lists no labels")
+    clips = [
+        _clip(folder / "FSD50K.dev_audio", row, row["split"])
+        for row in _rows(truth / "dev.csv", ("fname", "labels", "mids", "split"), has_header=True)
+    ]
+    clips += [
+        _clip(folder / "FSD50K.eval_audio", row, "test")
+        for row in _rows(truth / "eval.csv", ("fname", "labels", "mids"), has_header=True)
+    ]
+    vocabulary = TagVocabulary(tuple(names), tuple(ids))
+    return Corpus("FSD50K", tuple(clips), vocabulary).checked()
+
+
+def propagate(labels: Iterable[str], parents: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return labels with all their ancestors, as FSD50K's lists have them.
+
+    Args:
+        labels: Of one clip, the most specific ones at least.
+        parents: For each label the labels directly above it in the ontology.
+
+    Returns:
+        The labels in their order, then the ancestors that were missing, each once.
+    """
+    found = dict.fromkeys(labels)
+    waiting = list(found)
+    while waiting:
+        for parent in parents.get(waiting.pop(0), ()):
+            if parent not in found:
+                found[parent] = None
+                waiting.append(parent)
+    return tuple(found)
+
+
+def audioset_ids(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the AudioSet id of each label that FSD50K has, and an empty string for others."""
+    rows = _rows(_LABELS, ("index", "label", "mid"), has_header=True)
+    known = {row["label"]: row["mid"] for row in rows}
+    return tuple(known.get(name, "") for name in names)
+
+
+def _clip(folder: Path, row: Mapping[str, str], fold: str) -> Clip:
+    return Clip(
+        path=folder / f"{row['fname']}.wav",
+        labels=tuple(row["labels"].split(",")),
+        fold=fold,
+        group=row["fname"],  # a Freesound id
+    )
+
+
+def _rows(path: Path, columns: tuple[str, ...], *, has_header: bool) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise CorpusError(f"{path} is missing; FSD50K's ground truth has it")
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = [line for line in csv.reader(file) if line]
+    if has_header:
+        if not lines or tuple(lines[0][: len(columns)]) != columns:
+            raise CorpusError(f"{path} must begin with the columns {', '.join(columns)}")
+        lines = lines[1:]
+    for number, line in enumerate(lines, start=1 + has_header):
+        if len(line) < len(columns):
+            raise CorpusError(f"{path}, line {number}: {len(columns)} columns expected, got {line}")
+    return [dict(zip(columns, line, strict=False)) for line in lines]
