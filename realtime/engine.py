@@ -116,15 +116,11 @@ class InferenceEngine:
         kept = self._tokens[name]
         for old in [first for first in kept if first < starts[0]]:
             del kept[old]
-        wanted = [
-            first for start in starts for first in range(start, start + WINDOW_SAMPLES, size)
-        ]
+        wanted = [first for start in starts for first in range(start, start + WINDOW_SAMPLES, size)]
         missing = [first for first in dict.fromkeys(wanted) if first not in kept]
         if missing:
             at = torch.tensor(missing)[:, None] - first_sample + torch.arange(size)
-            kept.update(
-                zip(missing, branch.tokens(sound[at].to(self.bundle.device)), strict=True)
-            )
+            kept.update(zip(missing, branch.tokens(sound[at].to(self.bundle.device)), strict=True))
         return torch.cat([kept[first] for first in wanted]).view(
             len(starts), -1, kept[wanted[0]].shape[-1]
         )

@@ -1,0 +1,149 @@
+"""Audio files as streams of 16 kHz mono blocks, whatever their format, rate and length."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from earmark.models.errors import AudioError
+
+from .resampling import StreamResampler, mixed_down
+
+#: Name endings by which audio files are found in folders.
+AUDIO_SUFFIXES = frozenset(
+    {f".{name.lower()}" for name in soundfile.available_formats() if name != "RAW"}
+    | {".aif", ".m4a", ".mp4", ".aac", ".opus", ".oga", ".webm", ".mkv", ".wma", ".mov", ".3gp"}
+)
+
+_BLOCK_SECONDS = 0.5
+
+# FLAC and WAV state their length exactly; others only guess, and are not to be held to it.
+_EXACT_FORMATS = {"FLAC", "WAV", "WAVEX", "AIFF", "W64", "RF64", "CAF"}
+
+Blocks = Iterator[NDArray[np.float32]]
+
+
+class SoundReader:
+    """One audio file, read as a stream: a long one needs no more memory than a short one.
+
+    Iterate over it once for blocks of (samples,) float32 at 16 kHz. A file that breaks off gives
+    all that can be decoded before it raises.
+
+    Args:
+        path: Of the file: what soundfile reads, and else what PyAV does.
+
+    Attributes:
+        expected_seconds: Length as the file states it, or None.
+        non_finite: NaN and infinite samples that were replaced by silence so far.
+
+    Raises:
+        AudioError: If there is no such file, or it is no audio that can be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.expected_seconds: float | None = None
+        self.non_finite = 0
+        if not path.exists():
+            raise AudioError(f"there is no file {path}")
+        if not path.is_file():
+            raise AudioError(f"{path} is not a file")
+        try:
+            self._native, self._rate = self._open_soundfile()
+        except (soundfile.LibsndfileError, OSError):
+            self._native, self._rate = self._open_av()
+
+    def __iter__(self) -> Blocks:
+        """Give the blocks.
+
+        Raises:
+            AudioError: If the file holds no sound, or breaks off.
+        """
+        resampler = StreamResampler(self._rate)
+        has_sound = False
+        with closing(self._native) as native:  # type: ignore[type-var]
+            for block in native:
+                mono, bad = mixed_down(block)
+                self.non_finite += bad
+                has_sound = has_sound or len(mono) > 0
+                if len(converted := resampler.push(mono)):
+                    yield converted
+        if not has_sound:
+            raise AudioError(f"{self.path} holds no sound")
+        if len(rest := resampler.finish()):
+            yield rest
+
+    def _open_soundfile(self) -> tuple[Blocks, float]:
+        file = soundfile.SoundFile(self.path)
+        if file.frames < 1 << 60:  # libsndfile's word for "not known" is the largest number
+            self.expected_seconds = file.frames / file.samplerate
+        return self._soundfile_blocks(file), float(file.samplerate)
+
+    def _soundfile_blocks(self, file: soundfile.SoundFile) -> Blocks:
+        read = 0
+        with file:
+            while True:
+                try:
+                    block = file.read(
+                        round(file.samplerate * _BLOCK_SECONDS), dtype="float32", always_2d=True
+                    )
+                except soundfile.LibsndfileError as error:
+                    raise self._broken_off(read / file.samplerate, str(error)) from error
+                if not len(block):
+                    break
+                read += len(block)
+                yield block
+            if file.format in _EXACT_FORMATS and read < file.frames < 1 << 60:
+                stated = f"it states {file.frames / file.samplerate:.2f} s"
+                raise self._broken_off(read / file.samplerate, stated)
+
+    def _open_av(self) -> tuple[Blocks, float]:
+        import av
+
+        av.logging.set_level(av.logging.PANIC)
+        refusal = (
+            f"{self.path} is not an audio file that can be read; check it, or convert it to WAV or "
+            "FLAC"
+        )
+        try:
+            container = av.open(str(self.path))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise AudioError(refusal) from error
+        if not container.streams.audio:
+            container.close()
+            raise AudioError(f"{self.path} has no sound track")
+        stream = container.streams.audio[0]
+        if not stream.rate:
+            container.close()
+            raise AudioError(refusal)
+        if container.duration:
+            self.expected_seconds = container.duration / 1e6
+        return self._av_blocks(container), float(stream.rate)
+
+    def _av_blocks(self, container: "av.container.InputContainer") -> Blocks:  # noqa: F821
+        import av
+
+        stream = container.streams.audio[0]
+        to_float = av.AudioResampler(format="fltp", rate=stream.rate)
+        read = 0
+        with container:
+            frames = container.decode(stream)
+            while True:
+                try:
+                    frame = next(frames, None)
+                except av.FFmpegError as error:
+                    raise self._broken_off(read / stream.rate, str(error)) from error
+                for converted in to_float.resample(frame):
+                    block = converted.to_ndarray().T  # (samples, channels)
+                    read += len(block)
+                    yield np.ascontiguousarray(block, np.float32)
+                if frame is None:
+                    break
+
+    def _broken_off(self, seconds: float, why: str) -> AudioError:
+        return AudioError(
+            f"{self.path} breaks off after {seconds:.2f} s ({why}); what comes before it was used"
+        )
