@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .config import BRANCH_NAMES
 from .errors import BundleError
-from .metadata import PARTS, BundleMetadata
+from .metadata import PARTS, BundleMetadata, shipped_bundle
 from .tagger import Tagger
 from .timebase import WINDOW_SAMPLES
 
@@ -78,11 +78,6 @@ class Bundle:
     branches: Mapping[str, LoadedBranch]
     head: LoadedHead
     device: torch.device
-
-
-def shipped_bundle() -> Path:
-    """Return the folder of the bundle that comes with Earmark."""
-    return Path(__file__).parent.parent / "assets" / "earmark-base"
 
 
 def choose_device(asked: str) -> torch.device:

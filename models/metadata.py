@@ -18,6 +18,11 @@ FORMAT_VERSION: Final = 1
 PARTS: Final = tuple(f"{name}.pt" for name in (*BRANCH_NAMES, "head"))
 
 
+def shipped_bundle() -> Path:
+    """Return the folder of the bundle that comes with Earmark."""
+    return Path(__file__).parent.parent / "assets" / "earmark-base"
+
+
 @dataclass(frozen=True)
 class BundleMetadata:
     """The contract between whoever trained a model and whoever runs it.

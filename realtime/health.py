@@ -39,7 +39,7 @@ class Health:
         return _median_and_p95(self._inference)
 
     def real_time_factor(self) -> float:
-        """Return the share of the time between windows that inference takes; above 1 is too slow."""
+        """Return inference time over the time between windows; above 1 is too slow."""
         return self.inference_ms()[0] / 1_000 / self._hop
 
     def advice(self) -> str:

@@ -69,7 +69,7 @@ class InferenceWorker(threading.Thread):
                     self._finish()
                     return
                 self._stop_asked.wait(_POLL_SECONDS)
-        except Exception as error:  # noqa: BLE001 - the top of a thread: reported, not lost
+        except Exception as error:
             self._on_error(error)
 
     def step(self) -> bool:

@@ -1,0 +1,1 @@
+"""The commands that listen: each declares its arguments and runs."""

@@ -1,0 +1,153 @@
+"""``earmark file``: tags of files, folders, globs, or raw PCM on standard input."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .options import (
+    add_event_options,
+    add_model_options,
+    event_settings,
+    hop_samples,
+    load_engine_bundle,
+    thresholds,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from earmark.models.bundle import Bundle
+    from earmark.realtime.engine import InferenceEngine
+    from earmark.realtime.inputs import InputFile
+    from earmark.realtime.outputs import Outputs
+    from earmark.realtime.recording import RecordingOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``earmark file``."""
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="file, folder, glob, or - for raw PCM"
+    )
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, meaning in (
+        ("events", "merged events with start and end (what comes without any of the three)"),
+        ("windows", "a record for each window"),
+        ("clip", "one record a file, probabilities averaged over its windows"),
+    ):
+        kinds.add_argument(
+            f"--{kind}",
+            dest="kind",
+            action="store_const",
+            const=kind,
+            default="events",
+            help=meaning,
+        )
+    parser.add_argument(
+        "--format",
+        choices=("table", "jsonl", "csv", "audacity", "raven", "rttm"),
+        default="table",
+        help="how it is written; the last three hold events only",
+    )
+    parser.add_argument("--hop", type=float, default=0.1, help="seconds between windows")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="tags listed in a record")
+    parser.add_argument("--all-tags", action="store_true", help="list all tags in each record")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="one file for each input there; without it: all to standard output",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace files in --output")
+    add_event_options(parser)
+    add_model_options(parser)
+    pcm = parser.add_argument_group("raw PCM on standard input")
+    pcm.add_argument("--rate", type=int, default=16_000, help="samples a second")
+    pcm.add_argument("--channels", type=int, default=1, help="interleaved")
+    pcm.add_argument(
+        "--encoding", choices=("s16le", "s32le", "f32le"), default="s16le", help="of a sample"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tag what was asked for; 1 where some input failed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from earmark.models.errors import EarmarkError
+    from earmark.realtime.engine import InferenceEngine
+    from earmark.realtime.inputs import find_inputs
+    from earmark.realtime.outputs import Outputs
+
+    inputs, failures = find_inputs(args.paths)
+    with Outputs(args.format, args.kind, folder=args.output, overwrite=args.overwrite) as outputs:
+        engine = InferenceEngine(load_engine_bundle(args))
+        options = _recording_options(args, engine.bundle)
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        with bars:
+            for item in inputs:
+                try:
+                    failures += _tag(item, engine, options, outputs, bars, args)
+                except EarmarkError as error:
+                    failures.append(str(error))
+    for failure in failures:
+        print(f"earmark: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _recording_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordingOptions":
+    from earmark.models.errors import EarmarkError
+    from earmark.realtime.recording import RecordingOptions
+    from earmark.realtime.records import TagChoice
+
+    if args.top < 1:
+        raise EarmarkError(f"--top must be at least 1, got {args.top}")
+    return RecordingOptions(
+        kind=args.kind,
+        choice=TagChoice(
+            names=bundle.metadata.vocabulary.names,
+            branches=tuple(bundle.branches),
+            top=args.top,
+            threshold=0.0 if args.threshold is None else args.threshold,
+            every=args.all_tags,
+        ),
+        thresholds=thresholds(args, bundle),
+        settings=event_settings(args),
+        hop_samples=hop_samples(args),
+    )
+
+
+def _tag(
+    item: "InputFile",
+    engine: "InferenceEngine",
+    options: "RecordingOptions",
+    outputs: "Outputs",
+    bars: "Progress",
+    args: argparse.Namespace,
+) -> list[str]:
+    """Write the records of one input and return what was wrong with it."""
+    from earmark.realtime.decoding import SoundReader
+    from earmark.realtime.pcm import PcmFormat, PcmReader
+    from earmark.realtime.recording import Recording
+
+    if item.path is None:
+        pcm = PcmFormat(rate=args.rate, channels=args.channels, encoding=args.encoding)
+        reader: SoundReader | PcmReader = PcmReader(sys.stdin.buffer, pcm)
+    else:
+        reader = SoundReader(item.path)
+    task = bars.add_task(item.name, total=reader.expected_seconds)
+    recording = Recording(
+        item.name, reader, on_progress=lambda seconds: bars.update(task, completed=seconds)
+    )
+    count = 0
+    with outputs.writer_for(item) as writer:
+        for record in recording.records(engine, options):
+            writer.write(record)
+            count += 1
+    bars.remove_task(task)
+    if not count and options.kind == "events":
+        bars.console.print(f"{item.name}: nothing above the thresholds", highlight=False)
+    return recording.problems

@@ -1,0 +1,129 @@
+"""Options that several commands share, each with one meaning."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from earmark.models.bundle import Bundle
+    from earmark.realtime.events import EventSettings
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Declare which model runs where."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--bundle", type=Path, default=None, help="folder of a bundle; without it: the shipped one"
+    )
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where it runs"
+    )
+    group.add_argument("--threads", type=int, default=0, help="processor threads; 0: all cores")
+
+
+def add_event_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what counts as an event."""
+    group = parser.add_argument_group("events")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        default=None,
+        help="probability from which a tag counts; without it: each tag's own, from the bundle",
+    )
+    group.add_argument(
+        "--smoothing", type=float, default=0.2, help="time constant of averaging over time (s)"
+    )
+    group.add_argument(
+        "--release", type=float, default=0.7, help="share of the threshold at which an event ends"
+    )
+    group.add_argument(
+        "--minimum-duration", type=float, default=0.2, help="shorter events are dropped (s)"
+    )
+    group.add_argument(
+        "--merge-gap", type=float, default=0.5, help="events closer than this are one (s)"
+    )
+    group.add_argument(
+        "--tags",
+        default=None,
+        metavar="NAME,...",
+        help="only these tags count as events; separate by semicolons where a name has a comma",
+    )
+
+
+def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
+    """Return the bundle asked for, and set the number of threads.
+
+    Raises:
+        EarmarkError: If the bundle, the device or the number of threads cannot be had.
+    """
+    import torch
+
+    from earmark.models.bundle import load_bundle
+    from earmark.models.errors import EarmarkError
+
+    if args.threads < 0:
+        raise EarmarkError(f"--threads must be 0 or more, got {args.threads}")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    return load_bundle(args.bundle, device=args.device)
+
+
+def event_settings(args: argparse.Namespace) -> "EventSettings":
+    """Return what counts as an event.
+
+    Raises:
+        EarmarkError: If a value is out of range.
+    """
+    from earmark.realtime.events import EventSettings
+
+    return EventSettings(
+        smoothing=args.smoothing,
+        release=args.release,
+        minimum_duration=args.minimum_duration,
+        merge_gap=args.merge_gap,
+    )
+
+
+def thresholds(args: argparse.Namespace, bundle: "Bundle") -> "NDArray[np.float32]":
+    """Return each tag's threshold; tags that were not asked for have one that is never reached.
+
+    Raises:
+        EarmarkError: If the threshold is out of range or a tag is unknown.
+    """
+    import numpy as np
+
+    from earmark.models.errors import EarmarkError
+
+    vocabulary = bundle.metadata.vocabulary
+    chosen = bundle.metadata.calibration.thresholds.copy()
+    if args.threshold is not None:
+        if not 0 < args.threshold < 1:
+            raise EarmarkError(f"--threshold must lie between 0 and 1, got {args.threshold}")
+        chosen[:] = args.threshold
+    if args.tags is not None:
+        separator = ";" if ";" in args.tags or args.tags in vocabulary else ","
+        try:
+            wanted = [vocabulary.index_of(name.strip()) for name in args.tags.split(separator)]
+        except KeyError as error:
+            raise EarmarkError(f"--tags: {error.args[0]}") from error
+        others = np.ones(len(vocabulary), np.bool_)
+        others[wanted] = False
+        chosen[others] = 2.0
+    return chosen
+
+
+def hop_samples(args: argparse.Namespace) -> int:
+    """Return the distance between windows.
+
+    Raises:
+        EarmarkError: If it is out of range.
+    """
+    from earmark.models.errors import EarmarkError
+    from earmark.models.timebase import seconds_to_samples
+
+    if not 0.025 <= args.hop <= 1:
+        raise EarmarkError(f"--hop must lie between 0.025 and 1 second, got {args.hop}")
+    return seconds_to_samples(args.hop)
