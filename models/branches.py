@@ -1,7 +1,7 @@
 """A branch: one way of hearing, from waveform to embedding and tag logits."""
 
 from collections.abc import Callable
-from typing import Final, Tuple
+from typing import Final, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from .frontends.pitch import PitchFrontEnd
 from .frontends.timbre import TimbreFrontEnd
 from .frontends.waveform import WaveformFrontEnd
 from .timebase import CHUNKS_PER_WINDOW, FRAMES_PER_WINDOW, WINDOW_SAMPLES
+
+FrontEnd = Union[PitchFrontEnd, TimbreFrontEnd, WaveformFrontEnd, NeuralogramFrontEnd]
 
 
 class Branch(nn.Module):
@@ -37,7 +39,7 @@ class Branch(nn.Module):
 
     def __init__(
         self,
-        front_end: nn.Module,
+        front_end: FrontEnd,
         encoder: EncoderConfig,
         *,
         n_tokens: int,
@@ -45,11 +47,11 @@ class Branch(nn.Module):
         normalize: bool,
     ) -> None:
         super().__init__()
-        self.block_samples = int(front_end.block_samples)
+        self.block_samples = front_end.block_samples
         self.front_end = front_end
         self.encoder = Encoder(
             encoder,
-            n_features=int(front_end.n_features),
+            n_features=front_end.n_features,
             n_tokens=n_tokens,
             normalize=normalize,
         )

@@ -197,7 +197,7 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
         raise BundleError(
             f"{path} cannot be loaded: {first_line}; export the bundle again"
         ) from error
-    return module.eval()
+    return cast("torch.jit.ScriptModule", module.eval())
 
 
 def _sha256(path: Path) -> str:

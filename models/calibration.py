@@ -96,7 +96,7 @@ class Calibration:
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     # exp of a large negative number's negative overflows; half the tangent never does.
-    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
 
 
 def _plain(values: NDArray[np.float32]) -> list[float]:

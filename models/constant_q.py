@@ -43,7 +43,7 @@ def constant_q_kernels(config: PitchConfig) -> list[NDArray[np.complex64]]:
         wavelets, octave_lengths = librosa.filters.wavelet(
             freqs=frequencies[octave],
             sr=SAMPLE_RATE / decimation,
-            alpha=bandwidths[octave],
+            alpha=bandwidths[octave],  # type: ignore[arg-type]  # one a bin, as librosa passes
             norm=1,
             pad_fft=True,
         )

@@ -58,7 +58,8 @@ class EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Refine the tokens."""
         tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens)))
-        return tokens + self.dropout(self.mlp(self.mlp_norm(tokens)))
+        refined: Tensor = tokens + self.dropout(self.mlp(self.mlp_norm(tokens)))
+        return refined
 
 
 class Encoder(nn.Module):

@@ -23,6 +23,8 @@ class Head(nn.Module):
         - Output: ``(batch, n_tags)`` logits
     """
 
+    heard: Tensor
+
     def __init__(self, d_embedding: int, n_tags: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(N_BRANCHES * d_embedding)

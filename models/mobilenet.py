@@ -37,7 +37,7 @@ class MobileNetV1(nn.Module):
             channels = wider
         self.layers = nn.Sequential(*layers)
         self.n_features = channels
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the pooled features of each image."""

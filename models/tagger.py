@@ -42,6 +42,11 @@ class Tagger(nn.Module):
         return combined, torch.stack(logits, dim=1)
 
 
+def branches_of(tagger: Tagger) -> dict[str, Branch]:
+    """Return the branches of a tagger by name, in their order."""
+    return {name: branch for name, branch in tagger.branches.items() if isinstance(branch, Branch)}
+
+
 def build_tagger(config: TaggerConfig, n_tags: int) -> Tagger:
     """Return an untrained tagger with all four branches."""
     branches = {name: build(config, n_tags) for name, build in BRANCHES.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from earmark.models.errors import AudioError
 
 from .resampling import StreamResampler, mixed_down
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 #: Name endings by which audio files are found in folders.
 AUDIO_SUFFIXES = frozenset(
@@ -123,7 +127,7 @@ class SoundReader:
             self.expected_seconds = container.duration / 1e6
         return self._av_blocks(container), float(stream.rate)
 
-    def _av_blocks(self, container: "av.container.InputContainer") -> Blocks:  # noqa: F821
+    def _av_blocks(self, container: "InputContainer") -> Blocks:
         import av
 
         stream = container.streams.audio[0]

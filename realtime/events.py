@@ -123,7 +123,9 @@ class TagTracker:
         """Tags that sound now, with their smoothed probabilities."""
         if self._smoothed is None:
             return {}
-        return {self._tags[i]: float(self._smoothed[i]) for i in np.flatnonzero(self._active)}
+        return {
+            self._tags[i]: float(self._smoothed[i]) for i in np.flatnonzero(self._active).tolist()
+        }
 
     def update(self, result: WindowResult) -> list[TagEvent]:
         """Take the next window and return the events that are complete by it."""

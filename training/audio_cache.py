@@ -47,7 +47,7 @@ class AudioCache:
         entry = self._folder / name[:2] / f"{name[2:]}.npy"
         if entry.is_file():
             # Half precision keeps 11 bits at any level: below the noise of any recording.
-            return np.load(entry).astype(np.float32)
+            return np.asarray(np.load(entry), np.float32)
         waveform = decode(path).astype(np.float16)
         entry.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and renamed: an interruption never leaves half an entry.

@@ -75,4 +75,4 @@ def best_thresholds(
     own = _CANDIDATES[scores.argmax(axis=0)]
     shared = _CANDIDATES[summed.argmax()]
     is_frequent = carried.sum(axis=0) >= _MINIMUM_POSITIVES
-    return np.where(is_frequent, own, shared).astype(np.float32)
+    return np.asarray(np.where(is_frequent, own, shared), np.float32)

@@ -51,7 +51,7 @@ class FeatureStore:
         start = self.first[clips] + np.rint(positions * spare).astype(np.int64)
         index = start[:, None] + np.arange(self.blocks_per_window)
         tokens = self.tokens[index]  # (n, blocks, tokens of a block, features)
-        return tokens.reshape(len(clips), -1, tokens.shape[-1]).astype(np.float32)
+        return np.asarray(tokens.reshape(len(clips), -1, tokens.shape[-1]), np.float32)
 
 
 def compute_features(

@@ -32,7 +32,8 @@ def _negative(index: int, generator: np.random.Generator) -> NDArray[np.float32]
     else:
         sound = _noise(n_samples, _NOISE_EXPONENTS[index % 3], generator)
     level_db = generator.uniform(-100, -40)
-    return (sound / np.sqrt(np.mean(sound**2)) * 10 ** (level_db / 20)).astype(np.float32)
+    leveled = sound / np.sqrt(np.mean(sound**2)) * 10 ** (level_db / 20)
+    return np.asarray(leveled, np.float32)
 
 
 def _noise(n_samples: int, exponent: float, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import torch
 from earmark.models.branches import Branch
 from earmark.models.errors import EarmarkError
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
-from earmark.models.tagger import Tagger, build_tagger
+from earmark.models.tagger import Tagger, branches_of, build_tagger
 
 from .audio_cache import AudioCache
 from .calibrate import fit_calibration
@@ -158,9 +158,12 @@ def train(training: Training, stages: tuple[str, ...]) -> None:
     """
     torch.manual_seed(training.recipe.seed)
     tagger = build_tagger(training.recipe.model, training.clips.targets.shape[1])
+    branches = branches_of(tagger)
     if "mobilenet" in stages or "neuralogram" in stages:
-        _train_mobilenet(training, tagger.branches["neuralogram"].front_end)
-    for name, branch in tagger.branches.items():
+        front_end = branches["neuralogram"].front_end
+        if isinstance(front_end, NeuralogramFrontEnd):
+            _train_mobilenet(training, front_end)
+    for name, branch in branches.items():
         if name in stages or "head" in stages:
             _train_branch(training, name, branch)
     if "head" in stages:

@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from earmark.models.config import (
     EncoderConfig,
@@ -133,7 +133,7 @@ class Recipe:
             raise RecipeError(
                 f"recipe {name}: unknown model part {unknown[0]!r}; parts are {sorted(parts)}"
             )
-        built = {
+        built: dict[str, Any] = {
             part: _build(kind, _table(name, model, part), f"{name}: model.{part}")
             for part, kind in parts.items()
         }

@@ -3,6 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal, cast
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _precision(asked: str, device: str) -> str:
+def _precision(asked: str, device: str) -> Precision:
     import torch
 
     if asked != "auto":
-        return asked
+        return cast("Precision", asked)  # argparse lets nothing else through
     return "bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true"

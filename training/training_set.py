@@ -84,4 +84,4 @@ def rarity(targets: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     carried = targets.sum(axis=0)
     rarest = np.where(targets > 0, carried, np.inf).min(axis=1)
-    return 1 / np.where(np.isinf(rarest), carried.max(), rarest)
+    return np.asarray(1 / np.where(np.isinf(rarest), carried.max(), rarest))

@@ -22,6 +22,7 @@ class ConstantQ(nn.Module):
         - Output: ``(batch, 40, n_bins)``, frames by bins, from low to high
     """
 
+    kernels: Tensor
     lengths: List[int]
 
     def __init__(self, config: PitchConfig) -> None:

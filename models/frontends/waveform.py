@@ -51,7 +51,7 @@ class WaveformFrontEnd(nn.Module):
         # Zero padded to the same length: a frame begins and ends in silence, not in its neighbour.
         left = (self.filter_samples - 1) // 2
         padded = F.pad(blocks, (left, self.filter_samples - 1 - left))
-        if not torch.jit.is_scripting() and torch.is_grad_enabled():
+        if not torch.jit.is_scripting() and torch.is_grad_enabled():  # type: ignore[attr-defined]
             loudest = self._differentiable_maximum(padded)
         else:
             found = [

@@ -54,6 +54,7 @@ class Writer:
     def _new_table(self, record: Record) -> Table:
         length = f"  ({_clock(record['duration'])})" if "duration" in record else ""
         table = Table(title=f"{self._file}{length}", title_justify="left", title_style="bold")
+        columns: tuple[str, ...]
         if self._kind == "events":
             columns = ("start", "end", "tag", "peak", "surest branch")
         else:

@@ -8,7 +8,7 @@ import difflib
 import threading
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,4 +203,4 @@ def _portaudio() -> ModuleType:
             "PortAudio is not installed, so no microphone can be used: on Debian and Ubuntu "
             "`apt install libportaudio2`, elsewhere `pip install --force-reinstall sounddevice`"
         ) from error
-    return sounddevice
+    return cast("ModuleType", sounddevice)

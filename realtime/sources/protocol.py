@@ -18,14 +18,16 @@ class AudioSource(Protocol):
         ended: Nothing more will come.
         failure: Why it ended, if not by itself.
         overflows: Times that sound was lost before it got here.
-        non_finite: NaN and infinite samples that were replaced by silence.
     """
 
     name: str
     ended: bool
     failure: Exception | None
     overflows: int
-    non_finite: int
+
+    @property
+    def non_finite(self) -> int:
+        """NaN and infinite samples that were replaced by silence."""
 
     def start(self, write: Write) -> None:
         """Begin to hand blocks to ``write``, from one thread of the source's own.
