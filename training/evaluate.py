@@ -1,0 +1,125 @@
+"""``earmark evaluate``: a run or a bundle, measured on folds it was not trained on."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``earmark evaluate``."""
+    parser.add_argument("model", type=Path, help="folder of a finished run or of a bundle")
+    parser.add_argument("data", type=Path, help="data set, as for `earmark train`")
+    parser.add_argument(
+        "--folds", nargs="+", default=["5"], help="folds or splits to measure on (FSD50K: test)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=None,
+        help="folder for report.json, report.md and plots; without it: beside the model",
+    )
+    parser.add_argument(
+        "--minimum-clips", type=int, default=2, help="clips that a tag needs to be measured"
+    )
+    parser.add_argument("--hop", type=float, default=1.0, help="seconds between windows")
+    parser.add_argument(
+        "--unstated", action="store_true", help="measure clips of unstated licence, not the others"
+    )
+    parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print and write."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from earmark.models.errors import EarmarkError
+    from earmark.models.timebase import seconds_to_samples
+
+    from .audio_cache import AudioCache, default_cache_folder
+    from .datasets.corpus import UNSTATED
+    from .datasets.open_corpus import open_corpus
+    from .model import open_model
+    from .predictions import predict
+    from .progress import StageProgress
+    from .report import build_report
+    from .report_files import as_markdown, write_report
+
+    if not 0 < args.hop <= 1:
+        raise EarmarkError(f"--hop must lie above 0 and not above 1 second, got {args.hop}")
+    model = open_model(args.model, args.device)
+    corpus = open_corpus(args.data)
+    chosen = corpus.in_folds(args.folds).restricted_to(model.vocabulary)
+    clips = [clip for clip in chosen.clips if (clip.licence == UNSTATED) == args.unstated]
+    targets = type(chosen)(chosen.name, tuple(clips), model.vocabulary).targets()
+    if (targets.sum(axis=0) >= args.minimum_clips).sum() < 1:
+        raise EarmarkError(
+            f"no tag of the model has {args.minimum_clips} clips in fold {', '.join(args.folds)}; "
+            "choose other --folds, or fewer --minimum-clips"
+        )
+    with StageProgress(Console(stderr=True)) as progress:
+        waveforms = AudioCache(args.cache or default_cache_folder()).load_all(
+            [clip.path for clip in clips], lambda done, all_: progress.show("clips", done, all_)
+        )
+        predictions = predict(
+            model,
+            waveforms,
+            hop_samples=seconds_to_samples(args.hop),
+            progress=lambda done, total: progress.show("windows", done, total),
+        )
+        silence = _measure_silence(model)
+    report = build_report(
+        model.name,
+        corpus.name,
+        tuple(args.folds),
+        clips,
+        targets,
+        model.vocabulary,
+        predictions,
+        minimum_clips=args.minimum_clips,
+        silence=silence,
+    )
+    command = f"earmark evaluate {args.model} {args.data.name} --folds {' '.join(args.folds)}"
+    notes = _notes(args.model)
+    if sys.stdout.isatty():
+        Console().print(Markdown(as_markdown(report, command=command, notes=notes)))
+    else:
+        print(as_markdown(report, command=command, notes=notes))
+    for path in write_report(report, args.output or args.model, command=command, notes=notes):
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _measure_silence(model: "Model") -> dict[str, float]:
+    """Return the highest probability of any tag on sounds that are none."""
+    from .negatives import negative_clips
+    from .predictions import predict
+
+    # A seed that no training has: other noise than what was learned from.
+    clips = negative_clips(80, seed=1_000_003)
+    highest = predict(model, clips).subsets[-1].max(axis=1).reshape(len(clips), -1).max(axis=1)
+    return {
+        "digital silence": float(highest[::8].max()),
+        "mains hum": float(highest[1::8].max()),
+        "faint noise": float(max(highest[i::8].max() for i in range(2, 8))),
+    }
+
+
+def _notes(folder: Path) -> list[str]:
+    """Return how the model was trained, from the run or the bundle."""
+    from .run_folder import RunDescription
+
+    if not (folder / "run.json").is_file():
+        return []
+    described = RunDescription.read(folder)
+    epochs = ", ".join(f"{name} {s.epochs}" for name, s in described.recipe.stages.items())
+    return [
+        f"Recipe `{described.recipe.name}`, seed {described.recipe.seed}: trained on "
+        f"{described.training_clips} clips, calibrated on {described.validation_clips} others; "
+        f"{len(described.vocabulary)} tags. Epochs: {epochs}."
+    ]

@@ -1,0 +1,58 @@
+"""``earmark export``: a finished run to a bundle."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``earmark export``."""
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("bundle", type=Path, help="folder to write; an older bundle is replaced")
+    parser.add_argument("--name", default=None, help="of the bundle; without it: of its folder")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=None,
+        help="report.json of `earmark evaluate`; without it: the one in the run's folder, if any",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Script, check and write the bundle."""
+    import datetime
+    import json
+
+    from earmark.models.bundle import save_bundle
+    from earmark.models.errors import EarmarkError
+    from earmark.models.metadata import BundleMetadata
+
+    from .run_folder import RunDescription, load_calibration, load_tagger
+
+    description = RunDescription.read(args.run)
+    report = args.report or args.run / "report.json"
+    if args.report is not None and not report.is_file():
+        raise EarmarkError(f"there is no report {report}; make one with `earmark evaluate`")
+    measured = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    metadata = BundleMetadata(
+        name=args.name or args.bundle.resolve().name,
+        vocabulary=description.vocabulary,
+        calibration=load_calibration(args.run),
+        recipe=description.recipe.as_table(),
+        sources={
+            "corpus": description.corpus,
+            "clips": description.training_clips,
+            "licences": description.licences,
+        },
+        metrics={
+            part: measured[part]
+            for part in ("protocol", "clips", "windows", "classes", "silence")
+            if part in measured
+        },
+        created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+    )
+    tagger = load_tagger(args.run, description)
+    difference = save_bundle(tagger, metadata, args.bundle)
+    print(f"wrote {args.bundle}; scripted and eager differ by at most {difference:.1e}")
+    if not measured:
+        print("it states no quality: run `earmark evaluate` on the run, then export it again")
+    return 0

@@ -1,0 +1,91 @@
+"""What a model says of all windows of all clips."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from earmark.models.calibration import Calibration
+from earmark.models.head import N_SUBSETS
+from earmark.models.timebase import WINDOW_SAMPLES, window_starts
+
+from .model import Model
+
+_WINDOWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Calibrated probabilities of windows.
+
+    Args:
+        subsets: (subsets, windows, tags) of the head of each subset; the last is of all branches.
+        branches: (windows, branches, tags) of the branches' own classifiers.
+        clips: (windows,) index of each window's clip.
+    """
+
+    subsets: NDArray[np.float32]
+    branches: NDArray[np.float32]
+    clips: NDArray[np.int64]
+
+    def clip_means(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean over each clip's windows, (clips, tags) of (windows, tags)."""
+        count = np.bincount(self.clips)
+        sums = np.zeros((len(count), windows.shape[1]))
+        np.add.at(sums, self.clips, windows)
+        return np.asarray(sums / count[:, None], np.float32)
+
+
+@torch.inference_mode()
+def predict(
+    model: Model,
+    waveforms: Sequence[NDArray[np.float32]],
+    *,
+    hop_samples: int = WINDOW_SAMPLES,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions:
+    """Run a model on clips, in the windows that a file would be cut into.
+
+    Args:
+        model: To be measured.
+        waveforms: (samples,) float32 at 16 kHz, at least one sample each.
+        hop_samples: Distance between windows.
+        progress: Told windows done and windows in all.
+    """
+    places = [
+        (clip, start)
+        for clip, waveform in enumerate(waveforms)
+        for start in window_starts(len(waveform), hop_samples)
+    ]
+    subsets, branches = [], []
+    for first in range(0, len(places), _WINDOWS_AT_ONCE):
+        batch = torch.from_numpy(
+            np.stack(
+                [
+                    _window(waveforms[clip], start)
+                    for clip, start in places[first:][:_WINDOWS_AT_ONCE]
+                ]
+            )
+        ).to(model.device)
+        outputs = [branch(batch) for branch in model.branches.values()]
+        joint = torch.cat([embedding for embedding, _ in outputs], dim=1)
+        subsets.append(model.head.subsets(joint).cpu().numpy())
+        branches.append(torch.stack([logits for _, logits in outputs], dim=1).cpu().numpy())
+        progress(min(first + _WINDOWS_AT_ONCE, len(places)), len(places))
+    return Predictions(
+        subsets=_calibrated(np.concatenate(subsets, axis=1), model.calibration),
+        branches=model.calibration.branches(np.concatenate(branches)),
+        clips=np.array([clip for clip, _ in places]),
+    )
+
+
+def _calibrated(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
+    # Every subset's head is read like the head of all: rankings do not depend on it.
+    return np.stack([calibration.combined(logits[subset]) for subset in range(N_SUBSETS)])
+
+
+def _window(waveform: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+    window = waveform[start : start + WINDOW_SAMPLES]
+    return np.pad(window, (0, WINDOW_SAMPLES - len(window)))
