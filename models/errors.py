@@ -4,6 +4,7 @@ EarmarkError
     AudioError     a source that cannot be opened or read
     BundleError    a bundle that is broken, foreign or of another version
     CorpusError    a data set that contradicts itself
+    UsageError     an option with an impossible value
 """
 
 
@@ -21,3 +22,7 @@ class BundleError(EarmarkError):
 
 class CorpusError(EarmarkError):
     """A data set is incomplete or contradicts itself."""
+
+
+class UsageError(EarmarkError):
+    """An option of a command has a value that it cannot have."""

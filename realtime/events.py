@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import UsageError
 
 from .results import WindowResult
 from .smoothing import hysteresis_step, smooth_step
@@ -23,7 +23,7 @@ class EventSettings:
         merge_gap: Events of a tag with no more than this between them are one (s).
 
     Raises:
-        EarmarkError: If a value is out of range.
+        UsageError: If a value is out of range.
     """
 
     smoothing: float = 0.2
@@ -35,9 +35,9 @@ class EventSettings:
         for name in ("smoothing", "minimum_duration", "merge_gap"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
-                raise EarmarkError(f"{name} must be 0 seconds or more, got {value}")
+                raise UsageError(f"{name} must be 0 seconds or more, got {value}")
         if not 0 < self.release <= 1:
-            raise EarmarkError(f"release must lie above 0 and not above 1, got {self.release}")
+            raise UsageError(f"release must lie above 0 and not above 1, got {self.release}")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import EarmarkError, UsageError
     from earmark.models.timebase import seconds_to_samples
 
     from .audio_cache import AudioCache, default_cache_folder
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from .report_files import as_markdown, write_report
 
     if not 0 < args.hop <= 1:
-        raise EarmarkError(f"--hop must lie above 0 and not above 1 second, got {args.hop}")
+        raise UsageError(f"--hop must lie above 0 and not above 1 second, got {args.hop}")
     model = open_model(args.model, args.device)
     corpus = open_corpus(args.data)
     chosen = corpus.in_folds(args.folds).restricted_to(model.vocabulary)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from lightning.fabric import Fabric
     from rich.console import Console
 
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
 
     from .audio_cache import AudioCache, default_cache_folder
     from .datasets.open_corpus import open_corpus
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     stages = tuple(args.stages or STAGES)
     if unknown := [stage for stage in stages if stage not in STAGES]:
-        raise EarmarkError(f"there is no stage {unknown[0]!r}; stages are {', '.join(STAGES)}")
+        raise UsageError(f"there is no stage {unknown[0]!r}; stages are {', '.join(STAGES)}")
     recipe = Recipe.read(args.recipe)
     fabric = Fabric(
         accelerator=args.device,

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.outputs import Outputs
 
     inputs, failures = find_inputs(args.paths)
+    hop_samples(args)
+    event_settings(args)
     with Outputs(args.format, args.kind, folder=args.output, overwrite=args.overwrite) as outputs:
         engine = InferenceEngine(load_engine_bundle(args))
         options = _recording_options(args, engine.bundle)
@@ -99,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recording_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordingOptions":
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
     from earmark.realtime.recording import RecordingOptions
     from earmark.realtime.records import TagChoice
 
     if args.top < 1:
-        raise EarmarkError(f"--top must be at least 1, got {args.top}")
+        raise UsageError(f"--top must be at least 1, got {args.top}")
     return RecordingOptions(
         kind=args.kind,
         choice=TagChoice(

@@ -62,15 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Listen until the source ends, the time is over, or Ctrl-C."""
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
     from earmark.realtime.engine import InferenceEngine
     from earmark.realtime.session import ListeningSession
 
     hop_samples(args)
     if args.top < 1:
-        raise EarmarkError(f"--top must be at least 1, got {args.top}")
+        raise UsageError(f"--top must be at least 1, got {args.top}")
     if args.duration is not None and args.duration <= 0:
-        raise EarmarkError(f"--duration must be above 0 seconds, got {args.duration}")
+        raise UsageError(f"--duration must be above 0 seconds, got {args.duration}")
     form = args.format or ("view" if sys.stdout.isatty() else "jsonl")
     source = _open_source(args)
     bundle = load_engine_bundle(args)

@@ -62,10 +62,10 @@ def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
     import torch
 
     from earmark.models.bundle import load_bundle
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
 
     if args.threads < 0:
-        raise EarmarkError(f"--threads must be 0 or more, got {args.threads}")
+        raise UsageError(f"--threads must be 0 or more, got {args.threads}")
     if args.threads:
         torch.set_num_threads(args.threads)
     return load_bundle(args.bundle, device=args.device)
@@ -75,7 +75,7 @@ def event_settings(args: argparse.Namespace) -> "EventSettings":
     """Return what counts as an event.
 
     Raises:
-        EarmarkError: If a value is out of range.
+        UsageError: If a value is out of range.
     """
     from earmark.realtime.events import EventSettings
 
@@ -91,24 +91,24 @@ def thresholds(args: argparse.Namespace, bundle: "Bundle") -> "NDArray[np.float3
     """Return each tag's threshold; tags that were not asked for have one that is never reached.
 
     Raises:
-        EarmarkError: If the threshold is out of range or a tag is unknown.
+        UsageError: If the threshold is out of range or a tag is unknown.
     """
     import numpy as np
 
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
 
     vocabulary = bundle.metadata.vocabulary
     chosen = bundle.metadata.calibration.thresholds.copy()
     if args.threshold is not None:
         if not 0 < args.threshold < 1:
-            raise EarmarkError(f"--threshold must lie between 0 and 1, got {args.threshold}")
+            raise UsageError(f"--threshold must lie between 0 and 1, got {args.threshold}")
         chosen[:] = args.threshold
     if args.tags is not None:
         separator = ";" if ";" in args.tags or args.tags in vocabulary else ","
         try:
             wanted = [vocabulary.index_of(name.strip()) for name in args.tags.split(separator)]
         except KeyError as error:
-            raise EarmarkError(f"--tags: {error.args[0]}") from error
+            raise UsageError(f"--tags: {error.args[0]}") from error
         others = np.ones(len(vocabulary), np.bool_)
         others[wanted] = False
         chosen[others] = 2.0
@@ -119,11 +119,11 @@ def hop_samples(args: argparse.Namespace) -> int:
     """Return the distance between windows.
 
     Raises:
-        EarmarkError: If it is out of range.
+        UsageError: If it is out of range.
     """
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import UsageError
     from earmark.models.timebase import seconds_to_samples
 
     if not 0.025 <= args.hop <= 1:
-        raise EarmarkError(f"--hop must lie between 0.025 and 1 second, got {args.hop}")
+        raise UsageError(f"--hop must lie between 0.025 and 1 second, got {args.hop}")
     return seconds_to_samples(args.hop)

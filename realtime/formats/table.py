@@ -39,11 +39,11 @@ class Writer:
             return
         tags, branches = record["tags"], record["branches"]
         if isinstance(tags, dict) and isinstance(branches, dict):
-            when = _clock(record["start"]) if self._kind == "windows" else ""
+            when = [_clock(record["start"])] if self._kind == "windows" else []
             for tag, probability in tags.items():
                 beliefs = [_percent(branches[name].get(tag)) for name in BRANCH_NAMES]
-                self._table.add_row(when, tag, _percent(probability), *beliefs)
-                when = ""
+                self._table.add_row(*when, tag, _percent(probability), *beliefs)
+                when = [""] * len(when)
 
     def close(self) -> None:
         """Draw the table."""
@@ -54,17 +54,14 @@ class Writer:
     def _new_table(self, record: Record) -> Table:
         length = f"  ({_clock(record['duration'])})" if "duration" in record else ""
         table = Table(title=f"{self._file}{length}", title_justify="left", title_style="bold")
-        columns: tuple[str, ...]
-        if self._kind == "events":
+        columns: tuple[str, ...] = ("tag", "all four", *BRANCH_NAMES)
+        if self._kind == "windows":
+            columns = ("start", *columns)
+        elif self._kind == "events":
             columns = ("start", "end", "tag", "peak", "surest branch")
-        else:
-            columns = ("start", "tag", "all four", *BRANCH_NAMES)
         for name in columns:
             is_text = name in ("tag", "surest branch")
-            is_hidden = name == "start" and self._kind == "clip"
-            table.add_column(
-                "" if is_hidden else name, justify="left" if is_text else "right", no_wrap=True
-            )
+            table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
         return table
 
 

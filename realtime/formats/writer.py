@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TextIO, cast
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import UsageError
 from earmark.realtime.records import Record
 
 Kind = Literal["windows", "events", "clip"]
@@ -57,11 +57,11 @@ def open_writer(name: str, stream: TextIO, kind: Kind) -> RecordWriter:
     """Return a writer of a format.
 
     Raises:
-        EarmarkError: If the format cannot hold records of that kind.
+        UsageError: If the format cannot hold records of that kind.
     """
     chosen = FORMATS[name]
     if kind not in chosen.kinds:
-        raise EarmarkError(
+        raise UsageError(
             f"the format {name} holds {' and '.join(chosen.kinds)} only, not {kind}; use "
             "jsonl, csv or table"
         )

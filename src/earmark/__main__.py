@@ -77,13 +77,13 @@ def main(argv: list[str] | None = None) -> int:
     asked = next((word for word in arguments if word in COMMANDS), None)
     args = build_parser(asked).parse_args(arguments)
 
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import EarmarkError, UsageError
 
     try:
         return _module_of(COMMANDS[args.command]).run(args)
     except EarmarkError as error:
         print(f"earmark: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
