@@ -1,0 +1,79 @@
+"""A virtual microphone: PulseAudio's null sink, heard through its monitor."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class VirtualMicrophone:
+    """A running sound server whose default input is what is played into it.
+
+    Args:
+        environment: In which programs find it.
+        device: Name that PortAudio lists it under.
+    """
+
+    environment: dict[str, str]
+    device: str
+
+    def speak(self, path: Path) -> "subprocess.Popen[bytes]":
+        """Begin to play a file into the microphone."""
+        return subprocess.Popen(["paplay", "-d", "mic", str(path)], env=self.environment)
+
+
+@pytest.fixture
+def virtual_microphone(tmp_path: Path) -> Iterator[VirtualMicrophone]:
+    """A sound server of the test's own, ended with it."""
+    for program in ("pulseaudio", "paplay", "pactl"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: `make test` installs it on Debian")
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PULSE")},
+        "XDG_RUNTIME_DIR": str(runtime),
+        "HOME": str(tmp_path),
+    }
+    (tmp_path / ".asoundrc").write_text("pcm.pulse { type pulse }\nctl.pulse { type pulse }\n")
+    server = subprocess.Popen(
+        [
+            "pulseaudio",
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            "-L",
+            "module-native-protocol-unix",
+            "-L",
+            "module-null-sink sink_name=mic",
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(environment, server)
+        subprocess.run(["pactl", "set-default-source", "mic.monitor"], env=environment, check=True)
+        yield VirtualMicrophone(environment, "pulse")
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _wait_for(environment: dict[str, str], server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and server.poll() is None:
+        asked = subprocess.run(
+            ["pactl", "info"], env=environment, capture_output=True, timeout=15, check=False
+        )
+        if asked.returncode == 0:
+            return
+        time.sleep(0.1)  # a server that starts says nothing that could be waited for
+    pytest.fail("PulseAudio did not start")
