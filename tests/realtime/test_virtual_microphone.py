@@ -54,7 +54,7 @@ def test_live_finds_the_tag_of_what_is_played(virtual_microphone, tmp_path) -> N
     barks = samples[7 * rate : 11 * rate]
     soundfile.write(spoken, np.concatenate([barks] * 5), rate)
     player = virtual_microphone.speak(spoken)
-    command = "live --input pulse --duration 10 --format jsonl --hop 0.1 --device cpu".split()
+    command = ("live", "--input", "pulse", "--duration", "10", "--format", "jsonl")
     live = subprocess.run(
         [sys.executable, "-m", "earmark", *command],
         env=virtual_microphone.environment,
