@@ -151,5 +151,7 @@ def _tag(
             count += 1
     bars.remove_task(task)
     if not count and options.kind == "events":
-        bars.console.print(f"{item.name}: nothing above the thresholds", highlight=False)
+        bars.console.print(
+            f"{item.name}: nothing above the thresholds", highlight=False, soft_wrap=True
+        )
     return recording.problems
