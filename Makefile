@@ -1,29 +1,39 @@
-# Two commands do everything: `make demo` and `make test`. Both install what is missing first.
+# `make demo` and `make test` do everything, installing first what is missing.
 
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Where its contents or the way they are installed change, the environment is made anew.
-STAMP := $(VENV)/.installed
+# Made again where what is to be installed has changed.
+INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench app system-libraries lock clean
+.PHONY: demo test lint wheel lock
 
-demo: $(STAMP)
+demo: $(INSTALLED)
 	$(BIN)/earmark file assets/demo.flac
 
-test: $(STAMP)
+test: $(INSTALLED)
+	@.ci/system-libraries test
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)
+lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(STAMP): pyproject.toml requirements.lock scripts/install-system-libraries
-	./.make/system-libraries
+# A wheel, built and tried in an environment that has nothing else of the project.
+wheel: $(INSTALLED)
+	.ci/try-wheel $(BIN)/python
+
+# The exact versions that are installed here, from the ranges in pyproject.toml.
+lock:
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[train,dev]'
+	.cache/lock/bin/python -m pip freeze --exclude earmark > requirements.lock
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@.ci/system-libraries demo
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

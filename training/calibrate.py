@@ -50,7 +50,7 @@ def _platt(logits: Tensor, targets: Tensor) -> tuple[float, float]:
             scaled = logits * parameters[0].exp() + parameters[1]
             loss = F.binary_cross_entropy_with_logits(scaled, targets)
             loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     optimizer.step(closure)
     return float(parameters[0].exp()), float(parameters[1])

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from .run_folder import RunDescription, load_calibration, load_tagger
 
     description = RunDescription.read(args.run)
+    tagger = load_tagger(args.run, description)
     report = args.report or args.run / "report.json"
     if args.report is not None and not report.is_file():
         raise EarmarkError(f"there is no report {report}; make one with `earmark evaluate`")
@@ -50,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
         },
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     )
-    tagger = load_tagger(args.run, description)
     difference = save_bundle(tagger, metadata, args.bundle)
     print(f"wrote {args.bundle}; scripted and eager differ by at most {difference:.1e}")
     if not measured:
