@@ -79,7 +79,7 @@ def compute_features(
     path = folder / f"{_fingerprint(branch, training_set)}.npy"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".tmp.npy")
+        beside = path.with_suffix(f".{os.getpid()}.tmp.npy")
         _write_tokens(beside, branch, padded, hop=hop, device=device, progress=progress)
         os.replace(beside, path)
     return FeatureStore(tokens=np.load(path), first=first, blocks_per_window=per_window)

@@ -95,7 +95,7 @@ def prepare(
     known = usable.without_folds(data.test_folds)
     vocabulary = known.frequent_tags(data.minimum_clips)
     known = known.restricted_to(vocabulary)
-    learned, held = _split(known, recipe, folder)
+    learned, held = _split(known, recipe, folder, fabric)
     description = RunDescription(
         recipe=recipe,
         vocabulary=vocabulary,
@@ -108,7 +108,8 @@ def prepare(
         raise EarmarkError(
             f"{folder} holds another run, of another recipe or data set; give --run another folder"
         )
-    description.write(folder)
+    if fabric.is_global_zero:
+        description.write(folder)
 
     def load(clips: tuple[Clip, ...], what: str) -> TrainingSet:
         waveforms = cache.load_all(
@@ -133,7 +134,9 @@ def prepare(
     )
 
 
-def _split(corpus: Corpus, recipe: Recipe, folder: Path) -> tuple[list[Clip], list[Clip]]:
+def _split(
+    corpus: Corpus, recipe: Recipe, folder: Path, fabric: "Fabric"
+) -> tuple[list[Clip], list[Clip]]:
     """Divide clips into learned from and held out, as this run did before where it did."""
     path = folder / "held_out.json"
     if path.is_file():
@@ -143,8 +146,10 @@ def _split(corpus: Corpus, recipe: Recipe, folder: Path) -> tuple[list[Clip], li
         held = list(corpus.in_folds(recipe.data.validation_folds).clips)
     else:
         held = list(hold_out(corpus.clips, recipe.data.validation_share, recipe.seed)[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, sorted(clip.path.name for clip in held))
+    if fabric.is_global_zero:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, sorted(clip.path.name for clip in held))
+    fabric.barrier()
     set_aside = {clip.path for clip in held}
     return [clip for clip in corpus.clips if clip.path not in set_aside], held
 
@@ -178,7 +183,7 @@ def _train_mobilenet(training: Training, front_end: NeuralogramFrontEnd) -> None
     module = MobileNetTagger(front_end, training.clips.targets.shape[1], dropout)
     learned = _fit(training, "mobilenet", module, windows_of, is_waveform=True, settings=settings)
     front_end.load_state_dict(learned.get_submodule("front_end").state_dict())
-    save_weights(training.folder, "mobilenet", front_end)
+    _keep(training, "mobilenet", front_end)
 
 
 def _train_branch(training: Training, name: str, branch: Branch) -> None:
@@ -208,7 +213,14 @@ def _train_branch(training: Training, name: str, branch: Branch) -> None:
         learned = _fit(training, name, on_tokens, tokens, is_waveform=False, settings=settings)
         branch.encoder.load_state_dict(learned.get_submodule("encoder").state_dict())
         branch.classifier.load_state_dict(learned.get_submodule("classifier").state_dict())
-    save_weights(training.folder, name, branch)
+    _keep(training, name, branch)
+
+
+def _keep(training: Training, part: str, module: torch.nn.Module) -> None:
+    if training.fabric.is_global_zero:
+        save_weights(training.folder, part, module)
+    # No process may look for the weights before they are there.
+    training.fabric.barrier()
 
 
 def _fit(
@@ -273,5 +285,7 @@ def _train_head(training: Training, tagger: Tagger) -> None:
             report=training.report,
         )
         tagger.head.load_state_dict(learned.get_submodule("head").state_dict())
-        save_weights(training.folder, "head", tagger.head)
-    save_calibration(training.folder, fit_calibration(tagger.head.to(device), held_out))
+        _keep(training, "head", tagger.head)
+    calibration = fit_calibration(tagger.head.to(device), held_out)
+    if training.fabric.is_global_zero:
+        save_calibration(training.folder, calibration)

@@ -26,11 +26,14 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(metadata.as_table(), indent=2, ensure_ascii=False))
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{metadata.name}[/bold]  {metadata.created}  in {folder}", markup=True)
-    console.print(f"{len(metadata.vocabulary)} tags from windows of 1 s at 16 kHz")
-    console.print(f"trained on: {_listed(metadata.sources)}")
-    for name, value in metadata.metrics.items():
-        console.print(f"{name.replace('_', ' ')}: {_listed(value)}")
+    console.print(f"[bold]{metadata.name}[/bold], made {metadata.created}, in {folder}")
+    console.print(f"{len(metadata.vocabulary)} tags, from windows of 1 s at 16 kHz", markup=False)
+    for title, part in (("trained on", metadata.sources), ("measured", metadata.metrics)):
+        console.print(f"\n[bold]{title}[/bold]")
+        for name, value in part.items():
+            console.print(f"  {_spaced(name)}: {_listed(value)}", markup=False)
+        if not part:
+            console.print("  nothing is said of it")
     if args.tags:
         thresholds = metadata.calibration.thresholds
         rows = zip(metadata.vocabulary, metadata.vocabulary.audioset_ids, thresholds, strict=True)
@@ -41,7 +44,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _listed(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(
-            f"{name.replace('_', ' ')} {_listed(part)}" for name, part in value.items()
+        rows = [f"{_spaced(name)} {_listed(part)}" for name, part in value.items()]
+        # Licences are long, figures are short.
+        return (
+            "".join(f"\n    {row}" for row in rows) if max(map(len, rows)) > 30 else ", ".join(rows)
         )
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,93 @@
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.config import BRANCH_NAMES
+from earmark.models.metadata import shipped_bundle
+from earmark.realtime.analysis import analyse
+from earmark.realtime.engine import InferenceEngine
+from earmark.realtime.sound_tagger import load
+from earmark.training.datasets.open_corpus import open_corpus
+from earmark.training.demo_clip import read_plan
+from earmark.training.negatives import negative_clips
+from earmark.training.report import class_tags
+
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict:
+    return json.loads((shipped_bundle() / "report.json").read_text(encoding="utf-8"))
+
+
+def test_silence_and_faint_noise_are_not_tagged(bundle) -> None:
+    engine = InferenceEngine(bundle)
+    thresholds = bundle.metadata.calibration.thresholds
+    for clip in negative_clips(16, seed=77):
+        for result in analyse([clip], engine, 8_000):
+            assert (result.probabilities < thresholds).all()
+
+
+def test_demo_clip_is_tagged_with_what_is_in_it(bundle) -> None:
+    events = load(shipped_bundle(), device="cpu").tag(ASSETS / "demo.flac").events
+    for piece in read_plan(ASSETS / "demo.toml"):
+        overlaps = [
+            min(event.end, piece.start + piece.duration) - max(event.start, piece.start)
+            for event in events
+            if event.tag == piece.tag
+        ]
+        assert max(overlaps, default=0.0) > 0.3, piece.tag
+
+
+def test_streaming_equals_offline_on_real_sound(bundle) -> None:
+    sound, _ = soundfile.read(ASSETS / "demo.flac", dtype="float32", start=16_000, frames=48_000)
+    streaming, alone = InferenceEngine(bundle), InferenceEngine(bundle)
+    for start in range(0, 32_001, 1_600):
+        window = sound[start : start + 16_000]
+        found = streaming.process(window, start)
+        alone.reset()
+        wanted = alone.process(window, 0)
+        np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-4)
+        np.testing.assert_allclose(
+            found.branch_probabilities, wanted.branch_probabilities, atol=1e-4
+        )
+
+
+def test_combined_is_better_than_each_branch(report) -> None:
+    for name in BRANCH_NAMES:
+        assert report["clips"]["map"] > report["branches"][name]["map"]
+    assert report["clips"]["map"] >= 60
+    assert report["classes"]["clip_top_1"] >= 70
+
+
+def test_bundle_states_the_quality_of_its_report(bundle, report) -> None:
+    assert bundle.metadata.metrics["clips"] == report["clips"]
+    assert bundle.metadata.metrics["protocol"] == report["protocol"]
+    assert len(bundle.metadata.vocabulary) == 131
+
+
+def test_held_out_clips_of_the_classes_are_told_apart(bundle, shared_data) -> None:
+    corpus = open_corpus(shared_data / "corpus.csv").with_licence_stated().in_folds(["5"])
+    clips = corpus.restricted_to(bundle.metadata.vocabulary).clips
+    tags = class_tags(clips, bundle.metadata.vocabulary)
+    assert len(tags) == 18
+    names, columns = list(tags), list(tags.values())
+    engine = InferenceEngine(bundle)
+    right: Counter[bool] = Counter()
+    for clip in [clip for clip in clips if clip.exclusive_class][::3]:
+        sound, _ = soundfile.read(clip.path, dtype="float32")
+        results = list(analyse([sound], engine, 16_000))
+        mean = np.mean([result.probabilities[columns] for result in results], axis=0)
+        right[names[int(mean.argmax())] == clip.exclusive_class] += 1
+    assert right.total() == 48
+    assert right[True] / right.total() >= 0.7
