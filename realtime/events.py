@@ -11,6 +11,9 @@ from earmark.models.errors import UsageError
 from .results import WindowResult
 from .smoothing import hysteresis_step, smooth_step
 
+# Times are sums of hops; their last digits decide nothing.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class EventSettings:
@@ -152,7 +155,7 @@ class TagTracker:
                 self._extend(tag, start, middle + self._hop / 2, result)
             else:
                 self._close(tag)
-        return self._complete(before=middle - self._hop / 2 - self._settings.merge_gap)
+        return self._complete(now=middle - self._hop / 2)
 
     def flush(self) -> list[TagEvent]:
         """End the stream and return the events that were still open."""
@@ -161,7 +164,7 @@ class TagTracker:
                 self._spans[tag].end = self._last.end
             self._close(tag)
         self._active = np.zeros(len(self._tags), np.bool_)
-        return self._complete(before=float("inf"))
+        return self._complete(now=float("inf"))
 
     def _extend(self, tag: int, start: float, end: float, result: WindowResult) -> None:
         probability = float(self._smoothed[tag]) if self._smoothed is not None else 0.0
@@ -179,17 +182,17 @@ class TagTracker:
     def _close(self, tag: int) -> None:
         ended = self._spans.pop(tag)
         earlier = self._waiting.get(tag)
-        if earlier is None:
-            self._waiting[tag] = ended
-        elif ended.start - earlier.end <= self._settings.merge_gap:
-            self._waiting[tag] = earlier.joined(ended)
+        # One that still waits is near enough: others were complete when this one began.
+        self._waiting[tag] = ended if earlier is None else earlier.joined(ended)
 
-    def _complete(self, *, before: float) -> list[TagEvent]:
-        ready = [
-            tag
-            for tag, span in self._waiting.items()
-            if span.end < before and not self._may_be_joined(tag, span)
-        ]
+    def _complete(self, *, now: float) -> list[TagEvent]:
+        """Return the events that waited, and that no span can join that lasts or begins now."""
+        gap = self._settings.merge_gap + _ROUNDING
+        ready = []
+        for tag, span in self._waiting.items():
+            lasting = self._spans.get(tag)
+            if (now if lasting is None else lasting.start) - span.end > gap:
+                ready.append(tag)
         spans = sorted(((self._waiting.pop(tag), tag) for tag in ready), key=lambda s: s[0].start)
         return [
             TagEvent(
@@ -201,9 +204,5 @@ class TagTracker:
                 branch=self._branches[int(span.by_branch.argmax())],
             )
             for span, tag in spans
-            if span.end - span.start >= self._settings.minimum_duration - 1e-9
+            if span.end - span.start >= self._settings.minimum_duration - _ROUNDING
         ]
-
-    def _may_be_joined(self, tag: int, span: _Span) -> bool:
-        current = self._spans.get(tag)
-        return current is not None and current.start - span.end <= self._settings.merge_gap
