@@ -1,0 +1,33 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    path for folder in ("models", "realtime", "training") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def users_of(pattern: str) -> set[str]:
+    return {p.name for p in SOURCES if re.search(pattern, p.read_text(), re.MULTILINE)}
+
+
+def test_only_the_microphone_imports_sounddevice() -> None:
+    assert users_of(r"^\s*import sounddevice|from sounddevice") == {"microphone.py"}
+
+
+def test_only_the_bundle_saves_and_loads_torchscript() -> None:
+    assert users_of(r"torch\.jit\.(script|save|load)\(") == {"bundle.py"}
+
+
+def test_nothing_is_unpickled_without_restriction() -> None:
+    for path in SOURCES:
+        for call in re.findall(r"torch\.load\([^)]*\)", path.read_text()):
+            assert "weights_only=True" in call, path
+        assert "pickle" not in path.read_text() or path.name == "bundle.py", path
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_idea_fits_a_file(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
