@@ -111,15 +111,20 @@ def _measure_silence(model: "Model") -> dict[str, float]:
 
 
 def _notes(folder: Path) -> list[str]:
-    """Return how the model was trained, from the run or the bundle."""
+    """Return how the model was trained, as its run or its bundle says."""
+    from earmark.models.metadata import BundleMetadata
+
+    from .recipe import Recipe
     from .run_folder import RunDescription
 
-    if not (folder / "run.json").is_file():
-        return []
-    described = RunDescription.read(folder)
-    epochs = ", ".join(f"{name} {s.epochs}" for name, s in described.recipe.stages.items())
+    if (folder / "run.json").is_file():
+        described = RunDescription.read(folder)
+        recipe, clips = described.recipe, described.training_clips
+    else:
+        metadata = BundleMetadata.read(folder)
+        recipe = Recipe.from_saved(metadata.recipe)
+        clips = int(str(metadata.sources["clips"]))
+    epochs = ", ".join(f"{name} {stage.epochs}" for name, stage in recipe.stages.items())
     return [
-        f"Recipe `{described.recipe.name}`, seed {described.recipe.seed}: trained on "
-        f"{described.training_clips} clips, calibrated on {described.validation_clips} others; "
-        f"{len(described.vocabulary)} tags. Epochs: {epochs}."
+        f"Recipe `{recipe.name}`, seed {recipe.seed}, trained on {clips} clips. Epochs: {epochs}."
     ]

@@ -119,18 +119,24 @@ def prepare(
         return TrainingSet(waveforms, targets)
 
     clips = load(tuple(learned), "training clips")
-    if data.negatives:
-        silent = negative_clips(data.negatives, recipe.seed)
-        no_tags = np.zeros((len(silent), len(vocabulary)), np.float32)
-        clips = TrainingSet(clips.waveforms + silent, np.concatenate([clips.targets, no_tags]))
     return Training(
         recipe=recipe,
         folder=folder,
         fabric=fabric,
-        clips=clips,
+        clips=_with_negatives(clips, data.negatives, seed=recipe.seed),
         held_out=load(tuple(held), "validation clips"),
         report=report,
         progress=progress,
+    )
+
+
+def _with_negatives(clips: TrainingSet, count: int, *, seed: int) -> TrainingSet:
+    """Return clips with made-up ones behind them that carry no tag."""
+    if not count:
+        return clips
+    no_tags = np.zeros((count, clips.targets.shape[1]), np.float32)
+    return TrainingSet(
+        clips.waveforms + negative_clips(count, seed), np.concatenate([clips.targets, no_tags])
     )
 
 
@@ -261,9 +267,11 @@ def _train_head(training: Training, tagger: Tagger) -> None:
     device = training.fabric.device
     tagger = tagger.to(device).eval()
     settings = training.recipe.stages["head"]
+    # Thresholds are to hold where nothing sounds, too: other negatives than were learned from.
+    n_negatives = round(training.recipe.data.negatives * training.recipe.data.validation_share)
     held_out = embed_windows(
         tagger,
-        training.held_out,
+        _with_negatives(training.held_out, n_negatives, seed=training.recipe.seed + 1),
         device=device,
         progress=lambda done, total: training.progress("validation embeddings", done, total),
     )

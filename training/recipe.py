@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
@@ -60,6 +61,7 @@ class StageSettings:
     mixup: float = 0.0  # alpha of the Beta distribution; 0: none
     gain_db: float = 0.0  # random gain between minus and plus this
     balance: float = 0.0  # 0: each second as often; 1: each tag as often
+    untagged_share: float = 0.0  # of the windows, drawn from clips without tags; 0: as they come
     average_decay: float = 0.0  # of the exponential average of the weights; 0: none
     dropout: float = 0.0  # on the input of the head, the encoder has its own
 
@@ -144,6 +146,17 @@ class Recipe:
             model=dataclasses.replace(TaggerConfig(), **built),
             stages=stages,
         )
+
+    @classmethod
+    def from_saved(cls, table: Mapping[str, Any]) -> Self:
+        """Build a recipe from what ``as_table`` gave, in a run or a bundle.
+
+        Raises:
+            RecipeError: If it was written by another version.
+        """
+        parts = {key: table.get(key, {}) for key in ("data", "model")}
+        saved = {"seed": table.get("seed", 1), "stage": table.get("stages", {}), **parts}
+        return cls.from_table(str(table.get("name", "")), saved)
 
     def as_table(self) -> dict[str, object]:
         """Return the recipe as nested dictionaries of plain values."""

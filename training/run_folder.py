@@ -60,10 +60,8 @@ class RunDescription:
         if not path.is_file():
             raise EarmarkError(f"{folder} is no training run: it has no run.json")
         table = json.loads(path.read_text(encoding="utf-8"))
-        asked = table["recipe"]
-        recipe = {key: asked[key] for key in ("seed", "data", "model")}
         return cls(
-            recipe=Recipe.from_table(asked["name"], {**recipe, "stage": asked["stages"]}),
+            recipe=Recipe.from_saved(table["recipe"]),
             vocabulary=TagVocabulary(tuple(table["tags"]), tuple(table["audioset_ids"])),
             corpus=table["corpus"],
             licences=table["licences"],

@@ -64,15 +64,21 @@ def draw_windows(
     """Draw the windows of one epoch.
 
     A clip is drawn as often as it has seconds, and more often the rarer its rarest tag is, as
-    ``settings.balance`` says; without balance, each second is drawn once.
+    ``settings.balance`` says; without balance, each second is drawn once. Clips without tags get
+    ``settings.untagged_share`` of all windows, if that is not 0.
     """
     seconds = np.array([max(1, len(w) // WINDOW_SAMPLES) for w in training_set.waveforms])
     count = settings.windows_per_epoch or int(seconds.sum())
-    if settings.balance == 0 and count == seconds.sum():
+    is_plain = settings.balance == 0 and settings.untagged_share == 0
+    if is_plain and count == seconds.sum():
         clips = np.repeat(np.arange(len(seconds)), seconds)
         clips = generator.permutation(clips)
     else:
         weights = seconds * rarity(training_set.targets) ** settings.balance
+        untagged = training_set.targets.sum(axis=1) == 0
+        if settings.untagged_share and untagged.any():
+            weights[untagged] *= settings.untagged_share / weights[untagged].sum()
+            weights[~untagged] *= (1 - settings.untagged_share) / weights[~untagged].sum()
         clips = generator.choice(len(seconds), size=count, p=weights / weights.sum())
     return Draw(clips=clips, positions=generator.random(len(clips)))
 
