@@ -17,7 +17,7 @@ _METER_WIDTH = 30
 _SHADES = " ▁▂▃▄▅▆▇█"
 
 # A tag stays in its row until it has not been among the likeliest for so many windows.
-_PATIENCE = 10
+_PATIENCE = 5
 
 
 class LiveView:
@@ -92,9 +92,9 @@ class LiveView:
         )
 
     def _tags(self) -> Table:
-        table = Table(box=None, padding=(0, 1))
-        table.add_column("tag", no_wrap=True, min_width=24)
-        table.add_column("all four", min_width=30)
+        table = Table(box=None, padding=(0, 1), expand=True)
+        table.add_column("tag", no_wrap=True, min_width=16, max_width=26)
+        table.add_column("all four", ratio=1, min_width=8, no_wrap=True)
         table.add_column("", justify="right", width=5)
         for branch in self._branches:
             table.add_column(branch, justify="right")
@@ -110,7 +110,6 @@ class LiveView:
                 ProgressBar(
                     total=1.0,
                     completed=probability,
-                    width=30,
                     complete_style="cyan" if is_heard else "bright_black",
                     finished_style="cyan",
                 ),
@@ -131,6 +130,6 @@ def _status(health: Health, *, skipped: int, overflows: int) -> Text:
     is_strained = skipped > 0 or overflows > 0
     return Text(
         f"latency {latency:.0f} ms (p95 {p95:.0f})   inference {inference:.1f} ms   "
-        f"windows {health.windows}   skipped {skipped}   overflows {overflows}",
+        f"skipped {skipped}   overflows {overflows}",
         style="yellow" if is_strained else "dim",
     )

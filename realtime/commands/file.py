@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files in --output")
     add_event_options(parser)
-    add_model_options(parser)
+    add_model_options(parser, threads=0)
     pcm = parser.add_argument_group("raw PCM on standard input")
     pcm.add_argument("--rate", type=int, default=16_000, help="samples a second")
     pcm.add_argument("--channels", type=int, default=1, help="interleaved")

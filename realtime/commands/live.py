@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latency", type=float, default=0.05, help="asked of the microphone, in seconds"
     )
     add_event_options(parser)
-    add_model_options(parser)
+    # One window is too little work to be worth dividing: more threads only wait for each other.
+    add_model_options(parser, threads=1)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from earmark.realtime.events import EventSettings
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare which model runs where."""
+def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
+    """Declare which model runs where, by default on so many threads."""
     group = parser.add_argument_group("model")
     group.add_argument(
         "--bundle", type=Path, default=None, help="folder of a bundle; without it: the shipped one"
@@ -21,7 +21,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where it runs"
     )
-    group.add_argument("--threads", type=int, default=0, help="processor threads; 0: all cores")
+    group.add_argument(
+        "--threads", type=int, default=threads, help="processor threads; 0: all cores"
+    )
 
 
 def add_event_options(parser: argparse.ArgumentParser) -> None:
