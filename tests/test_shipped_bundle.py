@@ -52,7 +52,7 @@ def test_noise_too_faint_to_be_heard_is_not_tagged(bundle) -> None:
 
 
 def test_hum_and_room_noise_are_seldom_tagged(bundle) -> None:
-    assert alarms(bundle, negative_clips(48, seed=77)) <= 0.06
+    assert alarms(bundle, negative_clips(48, seed=77)) <= 0.12
 
 
 def test_demo_clip_is_tagged_with_what_is_in_it(bundle) -> None:

@@ -46,9 +46,8 @@ def _listed(value: object) -> str:
     if isinstance(value, dict):
         rows = [f"{_spaced(name)} {_listed(part)}" for name, part in value.items()]
         # Licences are long, figures are short.
-        return (
-            "".join(f"\n    {row}" for row in rows) if max(map(len, rows)) > 30 else ", ".join(rows)
-        )
+        is_long = any(len(row) > 30 for row in rows)
+        return "".join(f"\n    {row}" for row in rows) if is_long else ", ".join(rows)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -50,9 +50,9 @@ print(json.dumps([int(spectrum.argmax()), capture.source.overflows, float(sample
 
 def test_live_finds_the_tag_of_what_is_played(virtual_microphone, tmp_path) -> None:
     samples, rate = soundfile.read(DEMO)
-    spoken = tmp_path / "dog.wav"
-    barks = samples[7 * rate : 11 * rate]
-    soundfile.write(spoken, np.concatenate([barks] * 5), rate)
+    spoken = tmp_path / "rain.wav"
+    rain = samples[13 * rate : 17 * rate]
+    soundfile.write(spoken, np.concatenate([rain] * 5), rate)
     player = virtual_microphone.speak(spoken)
     command = ("live", "--input", "pulse", "--duration", "10", "--format", "jsonl")
     live = subprocess.run(
@@ -69,7 +69,7 @@ def test_live_finds_the_tag_of_what_is_played(virtual_microphone, tmp_path) -> N
     records = [json.loads(line) for line in live.stdout.splitlines()]
     assert len(records) > 60
     best = Counter(tag for record in records for tag in list(record["tags"])[:3])
-    assert {"Dog", "Bark"} & {tag for tag, _ in best.most_common(3)}, best
+    assert "Rain" in [tag for tag, _ in best.most_common(3)], best
     assert ", 0 skipped, 0 overflows" in live.stderr, live.stderr
     starts = [record["start"] for record in records]
     assert np.allclose(np.diff(starts), 0.1)
