@@ -233,6 +233,13 @@ def test_doctor_goes_through_all_and_fails_for_what_is_needed(
     assert main(["doctor"]) == 1
 
 
+def test_doctor_finds_here_all_that_tagging_needs(capsys) -> None:
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    for part in ("packages", "audio files", "bundle", "microphone", "GPU"):
+        assert part in text
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys, earmark.__main__ as m\n"
