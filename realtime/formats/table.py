@@ -12,24 +12,35 @@ from .writer import Kind
 
 
 class Writer:
-    """Gathers the records of a file and draws them as one table."""
+    """Gathers the records of a file and draws them as one table, in the order of their starts."""
 
     def __init__(self, stream: TextIO, kind: Kind) -> None:
         # Into a pipe or file the table is as wide as its contents, never cut to a terminal.
         width = None if stream.isatty() else 160
         self._console = Console(file=stream, width=width, highlight=False)
         self._kind = kind
-        self._file = ""
-        self._table: Table | None = None
+        self._records: list[Record] = []
 
     def write(self, record: Record) -> None:
-        """Add a record; a new file begins a new table."""
-        if self._table is None or record["file"] != self._file:
+        """Add a record; one of a new file draws the table of the one before."""
+        if self._records and record["file"] != self._records[0]["file"]:
             self.close()
-            self._file = str(record["file"])
-            self._table = self._new_table(record)
+        self._records.append(record)
+
+    def close(self) -> None:
+        """Draw the table."""
+        if not self._records:
+            return
+        table = self._new_table(self._records[0])
+        # Events come in the order in which they end; people read them as they began.
+        for record in sorted(self._records, key=lambda r: float(str(r.get("start", 0.0)))):
+            self._add_rows(table, record)
+        self._console.print(table)
+        self._records = []
+
+    def _add_rows(self, table: Table, record: Record) -> None:
         if self._kind == "events":
-            self._table.add_row(
+            table.add_row(
                 _clock(record["start"]),
                 _clock(record["end"]),
                 str(record["tag"]),
@@ -42,18 +53,12 @@ class Writer:
             when = [_clock(record["start"])] if self._kind == "windows" else []
             for tag, probability in tags.items():
                 beliefs = [_percent(branches[name].get(tag)) for name in BRANCH_NAMES]
-                self._table.add_row(*when, tag, _percent(probability), *beliefs)
+                table.add_row(*when, tag, _percent(probability), *beliefs)
                 when = [""] * len(when)
-
-    def close(self) -> None:
-        """Draw the table."""
-        if self._table is not None:
-            self._console.print(self._table)
-            self._table = None
 
     def _new_table(self, record: Record) -> Table:
         length = f"  ({_clock(record['duration'])})" if "duration" in record else ""
-        table = Table(title=f"{self._file}{length}", title_justify="left", title_style="bold")
+        table = Table(title=f"{record['file']}{length}", title_justify="left", title_style="bold")
         columns: tuple[str, ...] = ("tag", "all four", *BRANCH_NAMES)
         if self._kind == "windows":
             columns = ("start", *columns)
