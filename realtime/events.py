@@ -121,15 +121,6 @@ class TagTracker:
         self._waiting: dict[int, _Span] = {}
         self._last: WindowResult | None = None
 
-    @property
-    def active(self) -> dict[str, float]:
-        """Tags that sound now, with their smoothed probabilities."""
-        if self._smoothed is None:
-            return {}
-        return {
-            self._tags[i]: float(self._smoothed[i]) for i in np.flatnonzero(self._active).tolist()
-        }
-
     def update(self, result: WindowResult) -> list[TagEvent]:
         """Take the next window and return the events that are complete by it."""
         middle = (result.start + result.end) / 2

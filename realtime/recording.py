@@ -1,8 +1,7 @@
 """One recording from samples to records."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,12 @@ from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE, samples_to_seconds
 
 from .analysis import analyse
+from .block_reader import BlockReader
 from .engine import InferenceEngine
 from .events import EventSettings, TagEvent, TagTracker
 from .formats.writer import Kind
 from .records import ClipMean, Record, TagChoice, event_record, window_record
 from .results import WindowResult
-
-
-class BlockReader(Iterable[NDArray[np.float32]], Protocol):
-    """A file or a pipe as blocks of 16 kHz mono."""
-
-    non_finite: int
 
 
 @dataclass(frozen=True)

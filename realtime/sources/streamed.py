@@ -2,15 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import BinaryIO, Self
 
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.block_reader import BlockReader
 from earmark.realtime.decoding import SoundReader
 from earmark.realtime.pcm import PcmFormat, PcmReader
 
@@ -18,12 +15,6 @@ from .protocol import Write
 
 # As long as the blocks of a microphone: the rest of the path sees no difference.
 _BLOCK_SAMPLES = SAMPLE_RATE // 20
-
-
-class BlockReader(Iterable[NDArray[np.float32]], Protocol):
-    """What a file or pipe is read through."""
-
-    non_finite: int
 
 
 class StreamedSource:

@@ -197,14 +197,6 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     assert len(tracker._spans) + len(tracker._waiting) <= 2
 
 
-def test_active_tags_are_known_while_they_sound() -> None:
-    thresholds = np.array([0.5], np.float32)
-    tracker = TagTracker(["t"], ("a", "b"), thresholds, hop=0.1, settings=PLAIN)
-    assert tracker.active == {}
-    tracker.update(results(np.array([[0.9]]))[0])
-    assert tracker.active == {"t": pytest.approx(0.9)}
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
