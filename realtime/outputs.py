@@ -9,7 +9,7 @@ from typing import Self
 
 from earmark.models.errors import EarmarkError
 
-from .formats.writer import FORMATS, Kind, RecordWriter, open_writer
+from .formats.writer import FORMATS, Kind, RecordWriter, check_kind, open_writer
 from .inputs import InputFile
 
 
@@ -21,9 +21,13 @@ class Outputs:
         kind: Of the records.
         folder: For one file a recording; None: all to standard output.
         overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        UsageError: If the format cannot hold records of that kind.
     """
 
     def __init__(self, form: str, kind: Kind, *, folder: Path | None, overwrite: bool) -> None:
+        check_kind(form, kind)
         self._form = form
         self._kind = kind
         self._folder = folder

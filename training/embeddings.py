@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from earmark.models.tagger import Tagger
-from earmark.models.timebase import WINDOW_SAMPLES, window_starts
+from earmark.models.timebase import WINDOW_SAMPLES
 
 from .augment import mixup, random_gain
 from .recipe import StageSettings
-from .training_set import TrainingSet, draw_windows
+from .training_set import TrainingSet, cut_windows, draw_windows, places_of
 
 _WINDOWS_AT_ONCE = 64
 
@@ -52,17 +52,14 @@ def embed_windows(
     progress: Progress,
 ) -> Embeddings:
     """Return the embeddings of each second of each clip, as a file would be tagged."""
-    windows, clips = [], []
-    for i, waveform in enumerate(training_set.waveforms):
-        for start in window_starts(max(len(waveform), 1), WINDOW_SAMPLES):
-            window = waveform[start : start + WINDOW_SAMPLES]
-            windows.append(np.pad(window, (0, WINDOW_SAMPLES - len(window))))
-            clips.append(i)
+    places = places_of(training_set.waveforms, WINDOW_SAMPLES)
     found = []
-    for first in range(0, len(windows), _WINDOWS_AT_ONCE):
-        batch = torch.from_numpy(np.stack(windows[first : first + _WINDOWS_AT_ONCE]))
+    for first in range(0, len(places), _WINDOWS_AT_ONCE):
+        chosen = places[first : first + _WINDOWS_AT_ONCE]
+        batch = torch.from_numpy(cut_windows(training_set.waveforms, chosen))
         found.append(_embed(tagger, batch, device))
-        progress(min(first + _WINDOWS_AT_ONCE, len(windows)), len(windows))
+        progress(min(first + _WINDOWS_AT_ONCE, len(places)), len(places))
+    clips = [clip for clip, _ in places]
     return Embeddings(
         embeddings=torch.cat([e for e, _ in found]),
         branch_logits=torch.cat([logits for _, logits in found]),

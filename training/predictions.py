@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from earmark.models.calibration import Calibration
 from earmark.models.head import N_SUBSETS
-from earmark.models.timebase import WINDOW_SAMPLES, window_starts
+from earmark.models.timebase import WINDOW_SAMPLES
 
 from .model import Model
+from .training_set import cut_windows, places_of
 
 _WINDOWS_AT_ONCE = 64
 
@@ -54,21 +55,11 @@ def predict(
         hop_samples: Distance between windows.
         progress: Told windows done and windows in all.
     """
-    places = [
-        (clip, start)
-        for clip, waveform in enumerate(waveforms)
-        for start in window_starts(len(waveform), hop_samples)
-    ]
+    places = places_of(waveforms, hop_samples)
     subsets, branches = [], []
     for first in range(0, len(places), _WINDOWS_AT_ONCE):
-        batch = torch.from_numpy(
-            np.stack(
-                [
-                    _window(waveforms[clip], start)
-                    for clip, start in places[first:][:_WINDOWS_AT_ONCE]
-                ]
-            )
-        ).to(model.device)
+        chosen = places[first : first + _WINDOWS_AT_ONCE]
+        batch = torch.from_numpy(cut_windows(waveforms, chosen)).to(model.device)
         outputs = [branch(batch) for branch in model.branches.values()]
         joint = torch.cat([embedding for embedding, _ in outputs], dim=1)
         subsets.append(model.head.subsets(joint).cpu().numpy())
@@ -84,8 +75,3 @@ def predict(
 def _calibrated(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
     # Every subset's head is read like the head of all: rankings do not depend on it.
     return np.stack([calibration.combined(logits[subset]) for subset in range(N_SUBSETS)])
-
-
-def _window(waveform: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-    window = waveform[start : start + WINDOW_SAMPLES]
-    return np.pad(window, (0, WINDOW_SAMPLES - len(window)))

@@ -1,11 +1,12 @@
 """Waveforms with their targets, and the drawing of windows from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.timebase import WINDOW_SAMPLES
+from earmark.models.timebase import WINDOW_SAMPLES, window_starts
 
 from .recipe import StageSettings
 
@@ -48,6 +49,23 @@ class TrainingSet:
             return waveform[start : start + WINDOW_SAMPLES]
         before = round(position * -spare)
         return np.pad(waveform, (before, -spare - before))
+
+
+def places_of(waveforms: Sequence[NDArray[np.float32]], hop_samples: int) -> list[tuple[int, int]]:
+    """Return the windows that files would be cut into, as (index of the clip, first sample)."""
+    return [
+        (clip, start)
+        for clip, waveform in enumerate(waveforms)
+        for start in window_starts(len(waveform), hop_samples)
+    ]
+
+
+def cut_windows(
+    waveforms: Sequence[NDArray[np.float32]], places: Sequence[tuple[int, int]]
+) -> NDArray[np.float32]:
+    """Return the windows at some places, (n, 16000); short clips are padded behind them."""
+    cut = [waveforms[clip][start : start + WINDOW_SAMPLES] for clip, start in places]
+    return np.stack([np.pad(window, (0, WINDOW_SAMPLES - len(window))) for window in cut])
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.inputs import find_inputs
     from earmark.realtime.outputs import Outputs
 
+    # Whatever is wrong with the options is told before a line is written.
+    outputs = Outputs(args.format, args.kind, folder=args.output, overwrite=args.overwrite)
     inputs, failures = find_inputs(args.paths)
-    hop_samples(args)
-    event_settings(args)
-    with Outputs(args.format, args.kind, folder=args.output, overwrite=args.overwrite) as outputs:
-        engine = InferenceEngine(load_engine_bundle(args))
-        options = _recording_options(args, engine.bundle)
+    engine = InferenceEngine(load_engine_bundle(args))
+    options = _recording_options(args, engine.bundle)
+    with outputs:
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

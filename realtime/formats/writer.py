@@ -53,17 +53,26 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
+def check_kind(name: str, kind: Kind) -> None:
+    """Make sure that a format can hold records of a kind.
+
+    Raises:
+        UsageError: If it cannot.
+    """
+    kinds = FORMATS[name].kinds
+    if kind not in kinds:
+        raise UsageError(
+            f"the format {name} holds {' and '.join(kinds)} only, not {kind}; use jsonl, csv or "
+            "table"
+        )
+
+
 def open_writer(name: str, stream: TextIO, kind: Kind) -> RecordWriter:
     """Return a writer of a format.
 
     Raises:
         UsageError: If the format cannot hold records of that kind.
     """
-    chosen = FORMATS[name]
-    if kind not in chosen.kinds:
-        raise UsageError(
-            f"the format {name} holds {' and '.join(chosen.kinds)} only, not {kind}; use "
-            "jsonl, csv or table"
-        )
-    module = importlib.import_module(f".{chosen.module}", __package__)
+    check_kind(name, kind)
+    module = importlib.import_module(f".{FORMATS[name].module}", __package__)
     return cast("WriterFactory", module.Writer)(stream, kind)

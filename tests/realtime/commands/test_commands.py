@@ -156,6 +156,14 @@ def test_impossible_option_is_wrong_usage(
     assert captured.out == ""
 
 
+def test_wrong_usage_writes_nothing(tag_file, recording, tmp_path, capsys) -> None:
+    assert tag_file(recording, "--format", "csv", "--tags", "Dgo") == 2
+    assert capsys.readouterr().out == ""
+    words = ("--clip", "--format", "raven", "--output", tmp_path / "out")
+    assert tag_file(recording, *words) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_bundle_that_is_not_there_is_named(recording, tmp_path, capsys) -> None:
     assert main(["file", str(recording), "--bundle", str(tmp_path / "none")]) == 1
     assert "there is no bundle" in capsys.readouterr().err
