@@ -19,11 +19,12 @@ class Capture:
 
     Args:
         source: Not started yet.
+        kept_samples: How much of the newest sound stays to be read.
     """
 
-    def __init__(self, source: AudioSource) -> None:
+    def __init__(self, source: AudioSource, *, kept_samples: int = _RING_SAMPLES) -> None:
         self.source = source
-        self.ring = RingBuffer(_RING_SAMPLES)
+        self.ring = RingBuffer(kept_samples)
         self._newest = (0, time.monotonic())
 
     def start(self) -> None:

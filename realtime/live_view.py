@@ -11,13 +11,11 @@ from rich.text import Text
 
 from .health import Health
 from .results import WindowResult
+from .steady_rows import SteadyRows
 
 _FLOOR_DBFS = -60.0
 _METER_WIDTH = 30
 _SHADES = " ▁▂▃▄▅▆▇█"
-
-# A tag stays in its row until it has not been among the likeliest for so many windows.
-_PATIENCE = 5
 
 
 class LiveView:
@@ -44,8 +42,7 @@ class LiveView:
         self._names = names
         self._branches = branches
         self._thresholds = thresholds
-        self._rows = rows
-        self._shown: dict[int, int] = {}
+        self._rows = SteadyRows(rows)
         self._smoothed: NDArray[np.float32] | None = None
         self._result: WindowResult | None = None
 
@@ -54,19 +51,7 @@ class LiveView:
         before = result.probabilities if self._smoothed is None else self._smoothed
         self._smoothed = before + np.float32(0.4) * (result.probabilities - before)
         self._result = result
-        best = np.argsort(-self._smoothed, kind="stable")[: self._rows].tolist()
-        for tag in self._shown:
-            self._shown[tag] += 1
-        for tag in best:
-            if tag in self._shown:
-                self._shown[tag] = 0
-                continue
-            if len(self._shown) >= self._rows:
-                oldest = max(self._shown, key=lambda shown: self._shown[shown])
-                if self._shown[oldest] < _PATIENCE:
-                    continue
-                self._shown = {tag if t == oldest else t: a for t, a in self._shown.items()}
-            self._shown[tag] = 0
+        self._rows.update(self._smoothed)
 
     def draw(
         self, *, level_dbfs: float, health: Health, skipped: int, overflows: int
@@ -101,7 +86,7 @@ class LiveView:
         if self._result is None or self._smoothed is None:
             table.add_row("listening ...")
             return table
-        for tag in self._shown:
+        for tag in self._rows.tags:
             probability = float(self._smoothed[tag])
             is_heard = probability >= self._thresholds[tag]
             beliefs = [_belief(float(row[tag])) for row in self._result.branch_probabilities]

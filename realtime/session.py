@@ -5,7 +5,7 @@ windows and publishes results, and whoever opened the session takes them from a 
 """
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,7 @@ from .capture import Capture
 from .engine import InferenceEngine
 from .health import Health
 from .results import WindowResult
+from .ring_buffer import RingBuffer
 from .sources.protocol import AudioSource
 from .worker import InferenceWorker
 
@@ -28,33 +29,59 @@ class ListeningSession:
         source: Not started yet.
         engine: For this stream alone.
         hop: Seconds between windows.
+        kept_seconds: How much of the newest sound stays to be read.
+        on_arrival: Called in the worker's thread when a result or an error waits to be polled.
 
     Raises:
         ValueError: If the hop is shorter than a frame of 25 ms or longer than a window.
     """
 
-    def __init__(self, source: AudioSource, engine: InferenceEngine, *, hop: float = 0.1) -> None:
+    duration = None
+
+    def __init__(
+        self,
+        source: AudioSource,
+        engine: InferenceEngine,
+        *,
+        hop: float = 0.1,
+        kept_seconds: float = 8.0,
+        on_arrival: Callable[[], None] = lambda: None,
+    ) -> None:
         if not 0.025 <= hop <= 1:
             raise ValueError(f"a hop must lie between 0.025 and 1 s, got {hop}")
         self._hop_samples = seconds_to_samples(hop)
         self._engine = engine
-        self.capture = Capture(source)
+        self.capture = Capture(source, kept_samples=seconds_to_samples(kept_seconds))
+        self._on_arrival = on_arrival
         self.health = Health(hop)
         self._arrived: queue.SimpleQueue[WindowResult | Exception] = queue.SimpleQueue()
         self._worker = InferenceWorker(
             self.capture,
             engine,
             self._hop_samples,
-            on_result=self._arrived.put,
-            on_error=self._arrived.put,
+            on_result=self._put,
+            on_error=self._put,
         )
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            AudioError: If the source cannot be opened.
+        """
         # Before the source starts: the first windows must not wait for the slowest run of all.
         self._engine.warm_up(self._hop_samples)
         self.capture.start()
         self._worker.start()
-        return self
+
+    def close(self) -> None:
+        """End all threads, within two seconds each. Safe to call twice."""
+        self.capture.close()
+        self._worker.stop()
 
     def __exit__(
         self,
@@ -62,8 +89,23 @@ class ListeningSession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.capture.close()
-        self._worker.stop()
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        return self.capture.source.name
+
+    @property
+    def sound(self) -> RingBuffer:
+        """The newest sound."""
+        return self.capture.ring
+
+    @property
+    def problem(self) -> str:
+        """What ended the source before its time, else an empty string."""
+        failure = self.capture.source.failure
+        return "" if failure is None else str(failure)
 
     @property
     def skipped(self) -> int:
@@ -103,6 +145,10 @@ class ListeningSession:
             self.health.add(arrived)
             found.append(arrived)
             timeout = 0.0
+
+    def _put(self, arrived: WindowResult | Exception) -> None:
+        self._arrived.put(arrived)
+        self._on_arrival()
 
     @property
     def is_over(self) -> bool:

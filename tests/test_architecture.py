@@ -13,8 +13,8 @@ def users_of(pattern: str) -> set[str]:
     return {p.name for p in SOURCES if re.search(pattern, p.read_text(), re.MULTILINE)}
 
 
-def test_only_the_microphone_imports_sounddevice() -> None:
-    assert users_of(r"^\s*import sounddevice|from sounddevice") == {"microphone.py"}
+def test_only_one_file_imports_sounddevice() -> None:
+    assert users_of(r"^\s*import sounddevice|from sounddevice") == {"portaudio.py"}
 
 
 def test_only_the_bundle_saves_and_loads_torchscript() -> None:

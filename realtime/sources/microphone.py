@@ -1,26 +1,20 @@
-"""Microphones, through PortAudio. The only file that knows sounddevice.
+"""Microphones, through PortAudio.
 
 Two activities: PortAudio's thread copies each block into a ring at the device's own rate, and
 leaves; a pump thread takes it from there, resamples it and hands it on.
 """
 
-import difflib
 import threading
-from dataclasses import dataclass
-from types import ModuleType
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
+from earmark.realtime.portaudio import Flags, Stream, choose_device, list_devices, portaudio
 from earmark.realtime.resampling import StreamResampler, mixed_down
 from earmark.realtime.ring_buffer import RingBuffer
 
 from .protocol import Write
-
-if TYPE_CHECKING:
-    import sounddevice
 
 # The pump looks this often: well below a block, and nothing for a processor.
 _PUMP_SECONDS = 0.005
@@ -30,69 +24,6 @@ _RING_SECONDS = 4
 
 # Two channels are a stereo microphone; more are mostly other inputs of a mixer.
 _MAX_CHANNELS = 2
-
-
-@dataclass(frozen=True)
-class InputDevice:
-    """A device that sound can be captured from."""
-
-    index: int
-    name: str
-    host_api: str
-    max_input_channels: int
-    default_sample_rate: float
-    is_default: bool
-
-
-def list_devices() -> list[InputDevice]:
-    """Return the input devices that PortAudio sees.
-
-    Raises:
-        AudioError: If PortAudio is not installed.
-    """
-    sd = _portaudio()
-    default = sd.default.device[0]
-    apis = sd.query_hostapis()
-    return [
-        InputDevice(
-            index=int(device["index"]),
-            name=str(device["name"]),
-            host_api=str(apis[device["hostapi"]]["name"]),
-            max_input_channels=int(device["max_input_channels"]),
-            default_sample_rate=float(device["default_samplerate"]),
-            is_default=int(device["index"]) == default,
-        )
-        for device in sd.query_devices()
-        if device["max_input_channels"] > 0
-    ]
-
-
-def choose_device(devices: list[InputDevice], asked: str | None) -> InputDevice:
-    """Return the device with a name, a part of a name or an index; by default the system's own.
-
-    Raises:
-        AudioError: If there is none such, or several.
-    """
-    if not devices:
-        raise AudioError(
-            "no microphone found: plug one in, or check that this user may use audio devices; "
-            "`earmark doctor` tells more"
-        )
-    if asked is None:
-        return next((device for device in devices if device.is_default), devices[0])
-    if asked.isdecimal():
-        matching = [device for device in devices if device.index == int(asked)]
-    else:
-        matching = [device for device in devices if device.name.lower() == asked.lower()]
-        matching = matching or [d for d in devices if asked.lower() in d.name.lower()]
-    if not matching:
-        names = [device.name for device in devices]
-        near = difflib.get_close_matches(asked, names, n=3, cutoff=0.3) or names[:5]
-        raise AudioError(
-            f"no input device {asked!r}; there are {', '.join(map(repr, near))} "
-            "(`earmark devices` lists all)"
-        )
-    return matching[0]
 
 
 class Microphone:
@@ -115,7 +46,7 @@ class Microphone:
         self.overflows = 0
         self.non_finite = 0
         self._stop = threading.Event()
-        self._stream: sounddevice.InputStream | None = None
+        self._stream: Stream | None = None
         self._pump: threading.Thread | None = None
 
     def start(self, write: Write) -> None:
@@ -124,7 +55,7 @@ class Microphone:
         Raises:
             AudioError: If the device refuses.
         """
-        sd = _portaudio()
+        sd = portaudio()
         rate = self._device.default_sample_rate
         channels = min(self._device.max_input_channels, _MAX_CHANNELS)
         rings = [RingBuffer(round(_RING_SECONDS * rate)) for _ in range(channels)]
@@ -133,7 +64,7 @@ class Microphone:
             indata: NDArray[np.float32],
             frames: int,
             time: object,
-            status: "sounddevice.CallbackFlags",
+            status: Flags,
         ) -> None:
             # PortAudio's thread: copy and leave. Nothing here waits, logs or can fail.
             for channel, ring in enumerate(rings):
@@ -193,14 +124,3 @@ class Microphone:
             self.non_finite += bad
             if len(converted := resampler.push(mono)):
                 write(converted)
-
-
-def _portaudio() -> ModuleType:
-    try:
-        import sounddevice
-    except OSError as error:
-        raise AudioError(
-            "PortAudio is not installed, so no microphone can be used: on Debian and Ubuntu "
-            "`apt install libportaudio2`, elsewhere `pip install --force-reinstall sounddevice`"
-        ) from error
-    return cast("ModuleType", sounddevice)

@@ -6,12 +6,8 @@ import pytest
 
 from earmark.models.errors import AudioError
 from earmark.realtime.capture import Capture
-from earmark.realtime.sources.microphone import (
-    InputDevice,
-    Microphone,
-    choose_device,
-    list_devices,
-)
+from earmark.realtime.portaudio import InputDevice, choose_device, list_devices
+from earmark.realtime.sources.microphone import Microphone
 
 DEVICES = [
     InputDevice(1, "Built-in Audio", "ALSA", 2, 48_000.0, is_default=False),

@@ -204,15 +204,15 @@ def test_live_refuses_impossible_options(recording, option: tuple[str, str], cap
 
 
 def test_devices_are_listed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    from earmark.realtime.sources import microphone
+    from earmark.realtime import portaudio
 
-    device = microphone.InputDevice(3, "Room", "ALSA", 2, 48_000.0, is_default=True)
-    monkeypatch.setattr(microphone, "list_devices", lambda: [device])
+    device = portaudio.InputDevice(3, "Room", "ALSA", 2, 48_000.0, is_default=True)
+    monkeypatch.setattr(portaudio, "list_devices", lambda: [device])
     assert main(["devices"]) == 0
     assert "48000 Hz" in capsys.readouterr().out
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "Room"
-    monkeypatch.setattr(microphone, "list_devices", list)
+    monkeypatch.setattr(portaudio, "list_devices", list)
     assert main(["devices"]) == 1
     assert "no input device found" in capsys.readouterr().err
 

@@ -1,0 +1,81 @@
+"""The events of a stream, found in its windows as they come, and again when settings change."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.realtime.events import TagEvent, TagTracker
+
+from .windows import WindowHistory
+
+# A stream that is listened to for days is not to fill the memory with what it heard.
+_MAX_EVENTS = 20_000
+
+
+class EventHistory:
+    """Runs the tracker over the windows of a history.
+
+    Args:
+        windows: What the events are found in.
+        new_tracker: Returns a tracker with the settings and thresholds that hold now.
+    """
+
+    def __init__(self, windows: WindowHistory, new_tracker: Callable[[], TagTracker]) -> None:
+        self._windows = windows
+        self._new_tracker = new_tracker
+        self._tracker = new_tracker()
+        self._next = 0
+        self._is_flushed = False
+        self._again: list[TagEvent] | None = None
+        self.events: list[TagEvent] = []
+        #: Grows with each change, so that whoever shows the events knows of it.
+        self.version = 0
+
+    def track_again(self) -> None:
+        """Find the events anew; the old ones stay until the new ones are complete."""
+        self._tracker = self._new_tracker()
+        self._next = self._windows.first
+        oldest = self._windows.middles(self._next, self._next + 1)
+        # What no window is left of cannot be found again.
+        self._again = [e for e in self.events if len(oldest) and e.end <= oldest[0]]
+        self._is_flushed = False
+
+    def step(self, *, is_over: bool) -> bool:
+        """Take one window more, or end the stream; False where nothing is left to do."""
+        if self._next < self._windows.end:
+            self._next = max(self._next, self._windows.first)
+            found = self._tracker.update(self._windows.result(self._next))
+            self._next += 1
+        elif is_over and not self._is_flushed:
+            found = self._tracker.flush()
+            self._is_flushed = True
+        else:
+            self._take_over()
+            return False
+        if self._again is not None:
+            self._again += found
+        elif found:
+            self.events += found
+            del self.events[:-_MAX_EVENTS]
+            self.version += 1
+        return True
+
+    def _take_over(self) -> None:
+        if self._again is not None:
+            self.events, self._again = self._again, None
+            self.version += 1
+
+
+def thresholds_with(
+    own: NDArray[np.float32],
+    tags: tuple[str, ...],
+    *,
+    overall: float | None,
+    each: dict[str, float],
+) -> NDArray[np.float32]:
+    """Return (tags,) thresholds: the bundle's own, unless one for all or for a tag is set."""
+    chosen = own.copy() if overall is None else np.full_like(own, overall)
+    for i, tag in enumerate(tags):
+        chosen[i] = each.get(tag, chosen[i])
+    return chosen

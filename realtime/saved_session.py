@@ -1,0 +1,145 @@
+"""Sessions on disk: the sound, the windows and what they mean, in one folder.
+
+``session.json`` says what the numbers are, ``sound.flac`` is what was heard, and ``windows.f32``
+holds a row for each window: its first sample (int64) and its probabilities, combined and of each
+branch (float32, little-endian). Rows and sound are appended as they come; a row that was cut short
+does not count.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.models.errors import AudioError, EarmarkError
+from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
+
+from .decoding import SoundReader
+from .results import WindowResult
+from .spooled_sound import SpooledSound
+
+FORMAT_VERSION: Final = 1
+DESCRIPTION: Final = "session.json"
+SOUND: Final = "sound.flac"
+WINDOWS: Final = "windows.f32"
+
+_ROWS_AT_ONCE = 1_024
+
+
+def row_type(n_tags: int, n_branches: int) -> np.dtype[np.void]:
+    """Return how a window is written."""
+    return np.dtype(
+        [
+            ("start", "<i8"),
+            ("combined", "<f4", (n_tags,)),
+            ("branches", "<f4", (n_branches, n_tags)),
+        ]
+    )
+
+
+class SavedSession:
+    """A session's folder, opened again.
+
+    Args:
+        folder: That it was recorded to.
+
+    Raises:
+        EarmarkError: If it is none, or is broken.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / DESCRIPTION
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            self.tags = tuple(str(tag) for tag in table["tags"])
+            self.branches = tuple(str(branch) for branch in table["branches"])
+            self.hop = float(table["hop"])
+            version = table["format_version"]
+        except FileNotFoundError as error:
+            raise EarmarkError(
+                f"{folder} holds no recorded session: it has no {DESCRIPTION}; give a sound file, "
+                "or a folder that Earmark recorded"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EarmarkError(f"{path} cannot be read: {error!r}") from error
+        if version != FORMAT_VERSION:
+            raise EarmarkError(
+                f"{path} has the format version {version!r}, this version of Earmark reads "
+                f"{FORMAT_VERSION}"
+            )
+        self._reader = SoundReader(folder / SOUND)
+        self.duration = self._reader.expected_seconds
+
+    def check_tags(self, names: Sequence[str]) -> None:
+        """Make sure that the tags are those of the bundle in use.
+
+        Raises:
+            EarmarkError: If they differ.
+        """
+        if tuple(names) != self.tags:
+            raise EarmarkError(
+                f"{self.folder} was recorded with another model, of {len(self.tags)} tags; choose "
+                f"its bundle to look at it, or open {self.folder / SOUND} to tag it anew"
+            )
+
+    def results(self, sound: SpooledSound) -> Iterator[WindowResult]:
+        """Read the sound, then give the windows.
+
+        Raises:
+            AudioError: If the sound cannot be read.
+            OSError: If the windows cannot be read.
+        """
+        broken: AudioError | None = None
+        try:
+            for block in self._reader:
+                sound.write(block)
+        except AudioError as error:
+            if not sound.written:
+                raise
+            broken = error
+        rows = row_type(len(self.tags), len(self.branches))
+        with (self.folder / WINDOWS).open("rb") as file:
+            while len(read := np.fromfile(file, rows, _ROWS_AT_ONCE)):
+                yield from _results(read)
+        if broken is not None:
+            raise broken
+
+
+def _results(rows: NDArray[np.void]) -> Iterator[WindowResult]:
+    for row in rows:
+        start = int(row["start"])
+        yield WindowResult(
+            start_sample=start,
+            end_sample=start + WINDOW_SAMPLES,
+            probabilities=row["combined"],
+            branch_probabilities=row["branches"],
+            inference_seconds=0.0,
+        )
+
+
+def describe(
+    *,
+    source: str,
+    bundle: str,
+    tags: Sequence[str],
+    branches: Sequence[str],
+    hop: float,
+    began: str,
+) -> str:
+    """Return what ``session.json`` says."""
+    table = {
+        "format_version": FORMAT_VERSION,
+        "source": source,
+        "began": began,
+        "bundle": bundle,
+        "sample_rate": SAMPLE_RATE,
+        "window_samples": WINDOW_SAMPLES,
+        "hop": hop,
+        "branches": list(branches),
+        "tags": list(tags),
+    }
+    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
