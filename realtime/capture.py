@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
+from .level import level_at
 from .ring_buffer import RingBuffer
 from .sources.protocol import AudioSource
 
@@ -46,11 +47,7 @@ class Capture:
 
     def level_dbfs(self) -> float:
         """Return the level of the newest 50 ms as decibels of full scale, -120 at the least."""
-        count = min(self.ring.written, SAMPLE_RATE // 20)
-        samples = self.ring.read(self.ring.written - count, count) if count else None
-        if samples is None:
-            return -120.0
-        return float(20 * np.log10(max(float(np.sqrt(np.mean(samples**2))), 1e-6)))
+        return level_at(self.ring, self.ring.written).rms_dbfs
 
     def _write(self, block: NDArray[np.float32]) -> None:
         self.ring.write(block)

@@ -148,6 +148,13 @@ class TagTracker:
                 self._close(tag)
         return self._complete(now=middle - self._hop / 2)
 
+    def lasting(self) -> list[TagEvent]:
+        """Return the events that are not complete yet, as far as they have come."""
+        spans = {**self._waiting}
+        for tag, span in self._spans.items():
+            spans[tag] = self._waiting[tag].joined(span) if tag in self._waiting else span
+        return [self._event(tag, span) for tag, span in spans.items()]
+
     def flush(self) -> list[TagEvent]:
         """End the stream and return the events that were still open."""
         for tag in list(self._spans):
@@ -186,14 +193,17 @@ class TagTracker:
                 ready.append(tag)
         spans = sorted(((self._waiting.pop(tag), tag) for tag in ready), key=lambda s: s[0].start)
         return [
-            TagEvent(
-                tag=self._tags[tag],
-                start=span.start,
-                end=span.end,
-                peak=span.peak,
-                mean=span.total / span.count,
-                branch=self._branches[int(span.by_branch.argmax())],
-            )
+            self._event(tag, span)
             for span, tag in spans
             if span.end - span.start >= self._settings.minimum_duration - _ROUNDING
         ]
+
+    def _event(self, tag: int, span: _Span) -> TagEvent:
+        return TagEvent(
+            tag=self._tags[tag],
+            start=span.start,
+            end=span.end,
+            peak=span.peak,
+            mean=span.total / span.count,
+            branch=self._branches[int(span.by_branch.argmax())],
+        )

@@ -1,6 +1,10 @@
 """Sound devices. The only file that knows sounddevice, and through it PortAudio."""
 
 import difflib
+import json
+import subprocess
+import sys
+import threading
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
@@ -9,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
+
+# PortAudio is one for the whole process, and so is what is open of it.
+_in_use = threading.Lock()
+_open_streams: set[int] = set()
 
 
 class Stream(Protocol):
@@ -139,6 +147,7 @@ class PortAudioOutput:
                 samplerate=self.rate, device=name, channels=1, dtype="float32", latency=0.1
             )
             self._stream.start()
+            note_open(self)
         except (sd.PortAudioError, ValueError) as error:
             wanted = "no sound can be played" if name is None else f"{name!r} cannot be played on"
             raise AudioError(
@@ -161,6 +170,7 @@ class PortAudioOutput:
         """Let the device go, at once."""
         self._stream.abort()
         self._stream.close()
+        note_closed(self)
 
 
 def open_output(name: str | None) -> PortAudioOutput:
@@ -172,15 +182,49 @@ def open_output(name: str | None) -> PortAudioOutput:
     return PortAudioOutput(name)
 
 
+def note_open(stream: object) -> None:
+    """Keep PortAudio as it is for as long as this is open."""
+    with _in_use:
+        _open_streams.add(id(stream))
+
+
+def note_closed(stream: object) -> None:
+    """Take back ``note_open``."""
+    with _in_use:
+        _open_streams.discard(id(stream))
+
+
+def list_devices_anew() -> list[str]:
+    """Return the names of the input devices that are there now, whatever this process has open.
+
+    PortAudio lists what was there when it was initialized, so another process is asked.
+
+    Raises:
+        AudioError: If there is none, or PortAudio is not installed.
+    """
+    command = [sys.executable, "-m", "earmark", "devices", "--json"]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if asked.returncode:
+        last = asked.stderr.strip().splitlines()[-1:] or ["the devices cannot be listed"]
+        raise AudioError(last[0].removeprefix("earmark: "))
+    return [str(device["name"]) for device in json.loads(asked.stdout)]
+
+
 def rescan() -> None:
     """Look for devices anew: PortAudio lists only those that were there when it was initialized.
 
-    No stream may be open: it would be closed with the old list.
+    While a stream is open nothing is done: it would be closed with the old list.
 
     Raises:
         AudioError: If PortAudio is not installed, or cannot be initialized again.
     """
     sd = portaudio()
+    with _in_use:
+        if not _open_streams:
+            _initialize_again(sd)
+
+
+def _initialize_again(sd: ModuleType) -> None:
     try:
         # sounddevice offers no other way, and its own documentation names these two.
         sd._terminate()

@@ -30,7 +30,6 @@ class RecordedHearing:
         name: To show to people.
         duration: As the recording states it (s), or None.
         results: Given the sound to write to; yields results as they are found.
-        on_arrival: Called in that thread when results wait to be polled.
     """
 
     def __init__(
@@ -38,14 +37,12 @@ class RecordedHearing:
         name: str,
         duration: float | None,
         results: Callable[[SpooledSound], Iterator[WindowResult]],
-        on_arrival: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.duration = duration
         self.sound = SpooledSound()
         self.problem = ""
         self._results = results
-        self._on_arrival = on_arrival
         self._arrived: queue.SimpleQueue[WindowResult] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="earmark recording", daemon=True)
@@ -89,23 +86,17 @@ class RecordedHearing:
                     if self._stop.is_set():
                         return
                     self._arrived.put(result)
-                    self._on_arrival()
         except (EarmarkError, OSError) as error:
             self.problem = str(error)
-        finally:
-            self._on_arrival()
 
 
-def open_recording(
-    path: Path, engine: InferenceEngine, *, hop: float, on_arrival: Callable[[], None]
-) -> RecordedHearing:
+def open_recording(path: Path, engine: InferenceEngine, *, hop: float) -> RecordedHearing:
     """Return a file, or the folder of a saved session, to be looked at.
 
     Args:
         path: Of a sound file, or of a folder that a session was recorded to.
         engine: For this recording alone; a saved session brings its own results.
         hop: Seconds between windows.
-        on_arrival: Called when results wait to be polled.
 
     Raises:
         AudioError: If it cannot be read.
@@ -114,7 +105,7 @@ def open_recording(
     if path.is_dir():
         session = SavedSession(path)
         session.check_tags(engine.bundle.metadata.vocabulary.names)
-        return RecordedHearing(path.name, session.duration, session.results, on_arrival)
+        return RecordedHearing(path.name, session.duration, session.results)
     reader = SoundReader(path)
 
     def results(sound: SpooledSound) -> Iterator[WindowResult]:
@@ -125,4 +116,4 @@ def open_recording(
 
         return analyse(written(), engine, seconds_to_samples(hop))
 
-    return RecordedHearing(path.name, reader.expected_seconds, results, on_arrival)
+    return RecordedHearing(path.name, reader.expected_seconds, results)

@@ -5,7 +5,7 @@ windows and publishes results, and whoever opened the session takes them from a 
 """
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -30,13 +30,12 @@ class ListeningSession:
         engine: For this stream alone.
         hop: Seconds between windows.
         kept_seconds: How much of the newest sound stays to be read.
-        on_arrival: Called in the worker's thread when a result or an error waits to be polled.
 
     Raises:
         ValueError: If the hop is shorter than a frame of 25 ms or longer than a window.
     """
 
-    duration = None
+    duration: float | None = None
 
     def __init__(
         self,
@@ -45,22 +44,20 @@ class ListeningSession:
         *,
         hop: float = 0.1,
         kept_seconds: float = 8.0,
-        on_arrival: Callable[[], None] = lambda: None,
     ) -> None:
         if not 0.025 <= hop <= 1:
             raise ValueError(f"a hop must lie between 0.025 and 1 s, got {hop}")
         self._hop_samples = seconds_to_samples(hop)
         self._engine = engine
         self.capture = Capture(source, kept_samples=seconds_to_samples(kept_seconds))
-        self._on_arrival = on_arrival
         self.health = Health(hop)
         self._arrived: queue.SimpleQueue[WindowResult | Exception] = queue.SimpleQueue()
         self._worker = InferenceWorker(
             self.capture,
             engine,
             self._hop_samples,
-            on_result=self._put,
-            on_error=self._put,
+            on_result=self._arrived.put,
+            on_error=self._arrived.put,
         )
 
     def __enter__(self) -> Self:
@@ -145,10 +142,6 @@ class ListeningSession:
             self.health.add(arrived)
             found.append(arrived)
             timeout = 0.0
-
-    def _put(self, arrived: WindowResult | Exception) -> None:
-        self._arrived.put(arrived)
-        self._on_arrival()
 
     @property
     def is_over(self) -> bool:

@@ -28,6 +28,7 @@ class EventHistory:
         self._next = 0
         self._is_flushed = False
         self._again: list[TagEvent] | None = None
+        self._fresh: list[TagEvent] = []
         self.events: list[TagEvent] = []
         #: Grows with each change, so that whoever shows the events knows of it.
         self.version = 0
@@ -57,9 +58,19 @@ class EventHistory:
             self._again += found
         elif found:
             self.events += found
+            self._fresh += found
             del self.events[:-_MAX_EVENTS]
             self.version += 1
         return True
+
+    def lasting(self) -> list[TagEvent]:
+        """Return the events that are not complete yet, as far as they have come."""
+        return [] if self._again is not None else self._tracker.lasting()
+
+    def take_fresh(self) -> list[TagEvent]:
+        """Return the events that are new since the last call; not those found once more."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     def _take_over(self) -> None:
         if self._again is not None:

@@ -23,11 +23,11 @@ class WindowHistory:
         self._n_tags = n_tags
         self._n_branches = n_branches
         self._starts: RowStore[np.int64] = RowStore(1, np.int64, max_windows)
-        self._combined = RowStore(n_tags, np.float32, max_windows)
-        self._branches = RowStore(n_tags * n_branches, np.float32, max_windows)
+        # All outputs side by side: the combined one, then the branches.
+        self._outputs = RowStore(n_tags * (1 + n_branches), np.float32, max_windows)
         self._max_windows = max_windows
         self._time_constant = -1.0
-        self._smoothed = RowStore(n_tags, np.float32, max_windows)
+        self._smoothed = RowStore(n_tags * (1 + n_branches), np.float32, max_windows)
 
     @property
     def first(self) -> int:
@@ -41,23 +41,12 @@ class WindowHistory:
 
     def add(self, results: list[WindowResult]) -> None:
         """Append results, in the order of their time."""
-        if results:
-            self.add_rows(
-                np.array([result.start_sample for result in results]),
-                np.stack([result.probabilities for result in results]),
-                np.stack([result.branch_probabilities for result in results]),
-            )
-
-    def add_rows(
-        self,
-        starts: NDArray[np.int64],
-        combined: NDArray[np.float32],
-        branches: NDArray[np.float32],
-    ) -> None:
-        """Append windows as (windows,), (windows, tags) and (windows, branches, tags)."""
-        self._starts.append(starts[:, None])
-        self._combined.append(combined)
-        self._branches.append(branches.reshape(len(starts), -1))
+        if not results:
+            return
+        self._starts.append(np.array([[result.start_sample] for result in results]))
+        combined = np.stack([result.probabilities for result in results])
+        branches = np.stack([result.branch_probabilities for result in results])
+        self._outputs.append(np.hstack([combined, branches.reshape(len(results), -1)]))
 
     def middles(self, start: int, end: int) -> NDArray[np.float64]:
         """Return the seconds at which the windows ``[start, end)`` have their middle."""
@@ -91,13 +80,12 @@ class WindowHistory:
         if not self.first <= number < self.end:
             raise IndexError(f"window {number} is not among {self.first} to {self.end - 1}")
         start = self._start_of(number)
+        outputs = self._outputs.read(number, number + 1).reshape(-1, self._n_tags)
         return WindowResult(
             start_sample=start,
             end_sample=start + WINDOW_SAMPLES,
-            probabilities=self._combined.read(number, number + 1)[0],
-            branch_probabilities=self._branches.read(number, number + 1).reshape(
-                self._n_branches, self._n_tags
-            ),
+            probabilities=outputs[0],
+            branch_probabilities=outputs[1:],
             inference_seconds=0.0,
         )
 
@@ -108,7 +96,8 @@ class WindowHistory:
         """
         if time_constant != self._time_constant:
             self._time_constant = time_constant
-            self._smoothed = RowStore(self._n_tags, np.float32, self._max_windows)
+            width = self._n_tags * (1 + self._n_branches)
+            self._smoothed = RowStore(width, np.float32, self._max_windows)
             self._smoothed.skip_to(self.first)
         number = self._smoothed.end
         if number >= self.end:
@@ -117,7 +106,7 @@ class WindowHistory:
             self._smoothed.skip_to(self.first)
             number = self.first
         is_first = number == self._smoothed.first
-        rows = self._combined.read(number, number + 1)
+        rows = self._outputs.read(number, number + 1)
         self._smoothed.append(
             smooth_step(
                 None if is_first else self._smoothed.read(number - 1, number)[0],
@@ -130,7 +119,19 @@ class WindowHistory:
 
     def smoothed(self, start: int, end: int) -> NDArray[np.float32]:
         """Return the windows ``[start, end)`` that are smoothed so far, (windows, tags)."""
-        return self._smoothed.read(start, end)
+        return self._smoothed.read(start, end)[:, : self._n_tags]
+
+    def smoothed_outputs(self, seconds: float) -> NDArray[np.float32] | None:
+        """Return what the window nearest to a time says, smoothed.
+
+        Returns:
+            (1 + branches, tags), the combined output first; None where nothing is smoothed yet.
+        """
+        number = self.nearest(seconds)
+        if number is None or self._smoothed.end == self._smoothed.first:
+            return None
+        number = min(number, self._smoothed.end - 1)
+        return self._smoothed.read(number, number + 1).reshape(-1, self._n_tags)
 
     def _seconds_before(self, number: int) -> float:
         return (self._start_of(number) - self._start_of(number - 1)) / SAMPLE_RATE

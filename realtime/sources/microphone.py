@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
-from earmark.realtime.portaudio import Flags, Stream, choose_device, list_devices, portaudio
+from earmark.realtime.portaudio import (
+    Flags,
+    Stream,
+    choose_device,
+    list_devices,
+    note_closed,
+    note_open,
+    portaudio,
+)
 from earmark.realtime.resampling import StreamResampler, mixed_down
 from earmark.realtime.ring_buffer import RingBuffer
 
@@ -81,6 +89,7 @@ class Microphone:
                 callback=capture,
             )
             self._stream.start()
+            note_open(self)
         except sd.PortAudioError as error:
             raise AudioError(
                 f"the input device {self.name!r} cannot be opened at {rate:.0f} Hz: {error}; close "
@@ -99,6 +108,7 @@ class Microphone:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+            note_closed(self)
         self.ended = True
 
     def _hand_on(self, rings: list[RingBuffer], rate: float, write: Write) -> None:

@@ -17,13 +17,15 @@ class AudioSource(Protocol):
         name: To show to people.
         ended: Nothing more will come.
         failure: Why it ended, if not by itself.
-        overflows: Times that sound was lost before it got here.
     """
 
     name: str
     ended: bool
     failure: Exception | None
-    overflows: int
+
+    @property
+    def overflows(self) -> int:
+        """Times that sound was lost before it got here."""
 
     @property
     def non_finite(self) -> int:

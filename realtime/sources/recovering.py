@@ -147,6 +147,7 @@ class RecoveringSource:
             self._wait = min(2 * self._wait, _LONGEST_WAIT)
             return
         self._source = source
+        self.name = source.name
         self._has_begun = True
         self.problem = ""
         self._wait = _FIRST_WAIT

@@ -26,6 +26,7 @@ class Command:
 
 
 COMMANDS = {
+    "app": Command("earmark.realtime.commands.app", "open the desktop app"),
     "live": Command("earmark.realtime.commands.live", "tag a microphone in the terminal"),
     "file": Command("earmark.realtime.commands.file", "tag files, folders, globs or raw PCM on -"),
     "devices": Command("earmark.realtime.commands.devices", "list input devices"),
@@ -74,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         0 when all went well, 1 when some input failed, 2 for wrong usage, 130 when interrupted.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    # Alone, it is the app.
+    arguments = arguments or ["app"]
     asked = next((word for word in arguments if word in COMMANDS), None)
     args = build_parser(asked).parse_args(arguments)
 

@@ -1,0 +1,131 @@
+"""Puts the app together, runs it, and draws it for a screenshot."""
+
+import dataclasses
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+
+from .controller import Controller
+from .main_window import MainWindow
+from .settings import load_settings, settings_path
+from .sources import Source, source_of
+
+# So long a screenshot waits for what it is to show.
+_PATIENCE_SECONDS = 120.0
+
+# What the images of the branches and the rows need to settle.
+_SETTLE_SECONDS = 0.7
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """What the command line asks for.
+
+    Args:
+        source: A path, ``demo``, or a microphone; None: that of last time.
+        at: Second to begin at, or to be shown.
+        screenshot: Where to draw to; None: stay open.
+        size: Of the window, in pixels.
+        theme: Instead of that in the settings.
+        bundle: Likewise.
+    """
+
+    source: str | None = None
+    at: float | None = None
+    screenshot: Path | None = None
+    size: tuple[int, int] = (1_280, 800)
+    theme: str | None = None
+    bundle: Path | None = None
+
+
+def run_app(options: AppOptions) -> int:
+    """Open the window and return when it is closed: 1 where a screenshot failed."""
+    # One window is too little work to be worth dividing: more threads only wait for each other.
+    torch.set_num_threads(1)
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app.setApplicationName("Earmark")
+    path = settings_path()
+    settings, problems = load_settings(path)
+    is_for_once = options.screenshot or options.theme or options.bundle
+    if options.theme is not None:
+        settings = dataclasses.replace(settings, theme=options.theme)
+    if options.bundle is not None:
+        settings = dataclasses.replace(settings, bundle=str(options.bundle))
+    controller = Controller(settings)
+    window = MainWindow(controller, None if is_for_once else path)
+    window.resize(*options.size)
+    window.show()
+    if problems:
+        window.banner.say("; ".join(problems))
+    source = Source("microphone", settings.input_device)
+    if options.source is not None:
+        source = source_of(options.source)
+
+    def opened() -> None:
+        if not source.is_live and options.at is not None:
+            controller.playback.seek(options.at)
+        if source.kind == "demo" and options.screenshot is None:
+            controller.playback.play()
+
+    controller.start(source, then=opened)
+    screenshot = None
+    if options.screenshot is not None:
+        screenshot = _Screenshot(window, options.screenshot, options.at or 0.0)
+    else:
+        controller.list_devices()
+    # Python sees a signal only between its own instructions: the redraw timer brings it to them.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    app.exec()
+    return 0 if screenshot is None or screenshot.is_saved else 1
+
+
+class _Screenshot:
+    """Waits until the moment is there, draws the window, and closes it."""
+
+    def __init__(self, window: MainWindow, path: Path, at: float) -> None:
+        self.is_saved = False
+        self._window = window
+        self._path = path
+        self._at = at
+        self._deadline = time.monotonic() + _PATIENCE_SECONDS
+        self._ready_since: float | None = None
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._look)
+        self._timer.start(50)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        controller, banner = self._window.controller, self._window.banner
+        has_failed = bool(banner.text) and controller.stream is None and not controller.doing
+        if now > self._deadline or has_failed:
+            reason = banner.text or f"{self._at:g} s were not reached in {_PATIENCE_SECONDS:.0f} s"
+            print(f"earmark: no screenshot: {reason}", file=sys.stderr)  # noqa: T201
+            self._end()
+        elif not self._is_there():
+            self._ready_since = None
+        elif self._ready_since is None:
+            self._ready_since = now
+        elif now - self._ready_since > _SETTLE_SECONDS:
+            self.is_saved = self._window.grab().save(str(self._path))
+            if not self.is_saved:
+                print(f"earmark: cannot write {self._path}", file=sys.stderr)  # noqa: T201
+            self._end()
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._window.close()
+
+    def _is_there(self) -> bool:
+        controller = self._window.controller
+        if controller.stream is None:
+            return False
+        if controller.playback.is_live:
+            return controller.stream.seconds >= self._at
+        return controller.stream.is_complete

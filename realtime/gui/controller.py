@@ -1,0 +1,319 @@
+"""The app without its face: what is open, what is done about it, and what went wrong.
+
+Activities beside the thread that draws: the source's and the worker's threads of a live stream or
+the reading thread of a recording, the player, the recorder, the inspector, and one for slow things.
+Only the bridge brings anything from them to here; results are polled.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.errors import EarmarkError
+from earmark.realtime.engine import InferenceEngine
+from earmark.realtime.events import EventSettings
+from earmark.realtime.hearing import Hearing
+from earmark.realtime.history.events import thresholds_with
+from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.inspector import Inspector, Tokens
+from earmark.realtime.liveness import Liveness
+from earmark.realtime.player import Player
+from earmark.realtime.portaudio import list_devices_anew, list_outputs
+from earmark.realtime.results import WindowResult
+from earmark.realtime.session import ListeningSession
+from earmark.realtime.sources.recovering import RecoveringSource
+
+from .bridge import Background, Bridge
+from .playback import Playback
+from .recording import Recording
+from .settings import AppSettings
+from .sources import KEPT_SECONDS, Source, open_source
+
+# Of a drawing's 33 ms, so much may go into taking in what has come.
+_ADVANCE_SECONDS = 0.010
+
+OpenSource = Callable[[Source, Bundle, float], Hearing]
+
+
+class Controller(QObject):
+    """Opens sources, keeps settings, and tells of changes.
+
+    Args:
+        settings: To begin with.
+        open_source: Opens and starts a source.
+        load: Loads a bundle from a folder, None being the shipped one, on a device.
+        player: Plays what is heard again; None: on the output device.
+    """
+
+    changed = pyqtSignal()
+    problem = pyqtSignal(str)
+    notice = pyqtSignal(str)
+    looked = pyqtSignal(object)
+    devices_listed = pyqtSignal(list)
+
+    def __init__(
+        self,
+        settings: AppSettings,
+        *,
+        open_source: OpenSource = open_source,
+        load: Callable[[Path | None, str], Bundle] = lambda f, d: load_bundle(f, device=d),
+        player: Player | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.bundle: Bundle | None = None
+        self.source: Source | None = None
+        self.stream: ObservedStream | None = None
+        self.doing = ""
+        self.bridge = Bridge()
+        self._background = Background(self.bridge)
+        self._open_source = open_source
+        self._load = load
+        self.player = player or Player(self._tell)
+        self.player.device = settings.output_device or None
+        self.playback = Playback(self.player)
+        self.recording = Recording(self._tell)
+        self._inspector: Inspector | None = None
+        self._generation = 0
+        self._is_closed = False
+        self._last_problem = ""
+
+    def start(self, source: Source | None, *, then: Callable[[], None] = lambda: None) -> None:
+        """Load the model, then open a source, then do what is asked."""
+        settings = self.settings
+        folder = Path(settings.bundle) if settings.bundle else None
+        self._do("Loading the model ...")
+
+        def done(bundle: Bundle) -> None:
+            self._take_bundle(bundle)
+            if source is None:
+                self._do("")
+            else:
+                self.open(source, then=then)
+
+        self._background.run(lambda: self._load(folder, settings.device), done, self._failed)
+
+    def open(self, source: Source, *, then: Callable[[], None] = lambda: None) -> None:
+        """Close what is open and open a source.
+
+        Args:
+            source: To look at.
+            then: Called once it is open.
+        """
+        bundle = self.bundle
+        if bundle is None or self._is_closed:
+            return
+        self.close_stream()
+        self.source = source
+        self._generation += 1
+        generation = self._generation
+        self._do(f"Opening {source.title} ...")
+
+        def done(hearing: Hearing) -> None:
+            if generation != self._generation or self._is_closed:
+                self._close_soon(hearing)
+                return
+            self._take(hearing, source, bundle)
+            then()
+
+        self._background.run(
+            lambda: self._open_source(source, bundle, self.settings.hop), done, self._failed
+        )
+
+    def close_stream(self) -> None:
+        """Stop looking at what is open; a recording of it is completed."""
+        self._generation += 1
+        self.stop_recording()
+        stream, self.stream = self.stream, None
+        self.playback.attach(None, is_live=False)
+        self.source = None
+        self._do("")
+        if stream is not None:
+            self._close_soon(stream.hearing)
+
+    def advance(self) -> list[WindowResult]:
+        """Take in what has come; the timer of the window calls it."""
+        if self.stream is None:
+            return []
+        try:
+            results = self.stream.advance(_ADVANCE_SECONDS)
+        except Exception as error:  # whatever ended the worker is told, and the app goes on
+            self.close_stream()
+            self.problem.emit(f"listening has stopped: {error}")
+            return []
+        self.recording.add(results, self.stream.events.take_fresh())
+        self.playback.advance()
+        self._watch()
+        return results
+
+    def look(self) -> bool:
+        """Ask what the branches are given at the cursor; ``looked`` brings the answer.
+
+        Returns:
+            Whether there is a window that could be asked about.
+        """
+        if self.stream is None or self._inspector is None:
+            return False
+        number = self.stream.windows.nearest(self.playback.cursor)
+        if number is None:
+            return False
+        start = self.stream.windows.result(number).start_sample
+        self._inspector.ask(self.stream.hearing.sound, start)
+        return True
+
+    def list_devices(self) -> None:
+        """List the microphones; ``devices_listed`` brings them."""
+        self._background.run(
+            list_devices_anew, self.devices_listed.emit, lambda error: self.devices_listed.emit([])
+        )
+
+    def list_outputs(self, then: Callable[[list[str]], None]) -> None:
+        """List the devices that sound can be played on, none where that cannot be found out."""
+        self._background.run(list_outputs, then, lambda error: then([]))
+
+    def change_settings(self, settings: AppSettings) -> None:
+        """Use other settings from now on; what needs it is opened again."""
+        before, self.settings = self.settings, settings
+        self.player.device = settings.output_device or None
+        source = self.source
+        if (before.bundle, before.device) != (settings.bundle, settings.device):
+            self.close_stream()
+            self.start(source)
+        elif before.hop != settings.hop and source is not None:
+            self.open(source)
+        elif self.stream is not None and self.bundle is not None:
+            events, thresholds = self._event_settings(), self._thresholds(self.bundle)
+            is_same = (thresholds == self.stream.thresholds).all()
+            if events != self.stream.settings or not is_same:
+                self.stream.change(thresholds=thresholds, settings=events)
+        self.changed.emit()
+
+    def set(self, **fields: object) -> None:
+        """Change single settings.
+
+        Raises:
+            ValueError: If a value is out of range.
+        """
+        self.change_settings(dataclasses.replace(self.settings, **fields))  # type: ignore[arg-type]
+
+    def toggle_recording(self) -> None:
+        """Begin or end a recording of the live stream."""
+        if self.recording.is_on:
+            self.stop_recording()
+        elif self.stream is None or self.bundle is None or not self.playback.is_live:
+            self.problem.emit("only a microphone can be recorded: choose one at the top left")
+        else:
+            try:
+                name = self.bundle.metadata.name
+                folder = self.recording.start(self.stream, self.settings, name)
+            except EarmarkError as error:
+                self.problem.emit(str(error))
+            else:
+                self.notice.emit(f"Recording to {folder}")
+        self.changed.emit()
+
+    def stop_recording(self) -> None:
+        """Complete what is being recorded."""
+        folder = self.recording.stop()
+        if folder is not None:
+            self.notice.emit(f"Recorded to {folder}")
+            self.changed.emit()
+
+    @property
+    def liveness(self) -> Liveness | None:
+        """How the microphone is doing, None where there is none."""
+        source = self._microphone()
+        return None if source is None else source.liveness
+
+    def close(self) -> None:
+        """End all threads within two seconds; what is being recorded is completed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.recording.stop()
+        self.player.close()
+        if self._inspector is not None:
+            self._inspector.close()
+        if self.stream is not None:
+            self.stream.hearing.close()
+            self.stream = None
+        self._background.close()
+
+    def _take_bundle(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        if self._inspector is not None:
+            self._inspector.close()
+
+        def on_tokens(tokens: Tokens) -> None:
+            self.bridge.post(lambda: self.looked.emit(tokens))
+
+        self._inspector = Inspector(InferenceEngine(bundle), on_tokens)
+        self.changed.emit()
+
+    def _take(self, hearing: Hearing, source: Source, bundle: Bundle) -> None:
+        self.stream = ObservedStream(
+            hearing,
+            bundle.metadata.vocabulary.names,
+            tuple(bundle.branches),
+            hop=self.settings.hop,
+            thresholds=self._thresholds(bundle),
+            settings=self._event_settings(),
+            max_seconds=KEPT_SECONDS if source.is_live else None,
+        )
+        self._last_problem = ""
+        self.playback.attach(self.stream, is_live=source.is_live)
+        self._do("")
+
+    def _watch(self) -> None:
+        """Tell of a microphone that went, or of a recording that broke off, once."""
+        if self.stream is None:
+            return
+        source = self._microphone()
+        problem = self.stream.hearing.problem if source is None else source.problem
+        if problem != self._last_problem:
+            self._last_problem = problem
+            self.problem.emit(problem)
+
+    def _microphone(self) -> RecoveringSource | None:
+        hearing = None if self.stream is None else self.stream.hearing
+        if isinstance(hearing, ListeningSession):
+            source = hearing.capture.source
+            return source if isinstance(source, RecoveringSource) else None
+        return None
+
+    def _thresholds(self, bundle: Bundle) -> NDArray[np.float32]:
+        return thresholds_with(
+            bundle.metadata.calibration.thresholds,
+            bundle.metadata.vocabulary.names,
+            overall=self.settings.threshold,
+            each=self.settings.tag_thresholds,
+        )
+
+    def _event_settings(self) -> EventSettings:
+        return EventSettings(
+            smoothing=self.settings.smoothing,
+            release=self.settings.release,
+            minimum_duration=self.settings.minimum_duration,
+            merge_gap=self.settings.merge_gap,
+        )
+
+    def _close_soon(self, hearing: Hearing) -> None:
+        self._background.run(hearing.close, lambda none: None, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self.source = self.source if self.stream is not None else None
+        self._do("")
+        self.problem.emit(str(error))
+
+    def _tell(self, problem: str) -> None:
+        """Tell of a problem from any thread."""
+        self.bridge.post(lambda: self.problem.emit(problem))
+
+    def _do(self, doing: str) -> None:
+        self.doing = doing
+        self.changed.emit()

@@ -1,0 +1,79 @@
+"""What the app can be pointed at, and how each is opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from earmark.models.bundle import Bundle
+from earmark.realtime.engine import InferenceEngine
+from earmark.realtime.hearing import Hearing
+from earmark.realtime.portaudio import rescan
+from earmark.realtime.recorded_hearing import open_recording
+from earmark.realtime.session import ListeningSession
+from earmark.realtime.sources.microphone import Microphone
+from earmark.realtime.sources.recovering import RecoveringSource
+
+#: How much of a live stream can be looked back on and heard again (s).
+KEPT_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A microphone, a recording, or the demo clip.
+
+    Args:
+        kind: Which of them.
+        name: Of the microphone, empty for the system's own; path of the recording.
+    """
+
+    kind: Literal["microphone", "recording", "demo"]
+    name: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on for ever."""
+        return self.kind == "microphone"
+
+    @property
+    def title(self) -> str:
+        """To show to people."""
+        if self.kind == "demo":
+            return "Demo clip"
+        if self.kind == "microphone":
+            return self.name or "Default microphone"
+        return Path(self.name).name
+
+
+def demo_clip() -> Path:
+    """Return the clip that comes with Earmark."""
+    return Path(__file__).parents[2] / "assets" / "demo.flac"
+
+
+def source_of(text: str) -> Source:
+    """Return what a word on the command line means: ``demo``, a path, or a microphone."""
+    if text == "demo":
+        return Source("demo")
+    if Path(text).exists():
+        return Source("recording", text)
+    return Source("microphone", text)
+
+
+def open_source(source: Source, bundle: Bundle, hop: float) -> Hearing:
+    """Open a source and start it; not for the thread that draws.
+
+    A microphone that is not there is waited for: its problem is told by what is returned.
+
+    Raises:
+        EarmarkError: If a recording cannot be read.
+    """
+    engine = InferenceEngine(bundle)
+    if not source.is_live:
+        path = demo_clip() if source.kind == "demo" else Path(source.name)
+        recording = open_recording(path, engine, hop=hop)
+        recording.start()
+        return recording
+    name = source.name or None
+    microphone = RecoveringSource(lambda: Microphone(name), source.title, before_retry=rescan)
+    session = ListeningSession(microphone, engine, hop=hop, kept_seconds=KEPT_SECONDS + 60)
+    session.start()
+    return session
