@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 #: What the image of each branch shows.
 CAPTIONS: Final = {
     "pitch": "constant-Q peaks",
-    "timbre": "cepstral coefficients",
+    "timbre": "MFCC",
     "waveform": "filter responses",
-    "neuralogram": "MobileNet features",
+    "neuralogram": "MobileNet",
 }
 
 # A thousand features on a hundred pixels: of each group the strongest is seen.

@@ -82,6 +82,7 @@ class Controller(QObject):
         self._generation = 0
         self._is_closed = False
         self._last_problem = ""
+        self._looked_at: tuple[ObservedStream, int] | None = None
 
     def start(self, source: Source | None, *, then: Callable[[], None] = lambda: None) -> None:
         """Load the model, then open a source, then do what is asked."""
@@ -151,20 +152,16 @@ class Controller(QObject):
         self._watch()
         return results
 
-    def look(self) -> bool:
-        """Ask what the branches are given at the cursor; ``looked`` brings the answer.
-
-        Returns:
-            Whether there is a window that could be asked about.
-        """
+    def look(self) -> None:
+        """Ask what the branches are given at the cursor; ``looked`` brings the answer."""
         if self.stream is None or self._inspector is None:
-            return False
+            return
         number = self.stream.windows.nearest(self.playback.cursor)
-        if number is None:
-            return False
+        if number is None or (self.stream, number) == self._looked_at:
+            return
+        self._looked_at = (self.stream, number)
         start = self.stream.windows.result(number).start_sample
         self._inspector.ask(self.stream.hearing.sound, start)
-        return True
 
     def list_devices(self) -> None:
         """List the microphones; ``devices_listed`` brings them."""

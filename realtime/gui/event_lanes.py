@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QWidget
 
 from earmark.realtime.events import TagEvent
 
+from .labels import label_of
 from .theme import Theme
 
 _N_LANES = 4
@@ -102,7 +103,7 @@ class EventLanes(QWidget):
         if inside.width() > 16:
             painter.setPen(QColor(self._theme.text))
             text = painter.fontMetrics().elidedText(
-                event.tag, Qt.TextElideMode.ElideRight, int(inside.width())
+                label_of(event.tag), Qt.TextElideMode.ElideRight, int(inside.width())
             )
             centred = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(inside, centred, text)
@@ -134,6 +135,6 @@ def _in_lanes(events: Sequence[TagEvent]) -> list[tuple[TagEvent, int]]:
 
 def _explained(event: TagEvent) -> str:
     return (
-        f"{event.tag}: {event.start:.1f} to {event.end:.1f} s, peak {100 * event.peak:.0f} %, "
-        f"surest branch {event.branch}. Click to hear it."
+        f"{label_of(event.tag)}: {event.start:.1f} to {event.end:.1f} s, "
+        f"peak {100 * event.peak:.0f} %, surest branch {event.branch}. Click to hear it."
     )

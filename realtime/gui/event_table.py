@@ -21,8 +21,9 @@ from earmark.realtime.events import TagEvent
 
 from .buttons import tool_button
 from .clock import clock
+from .labels import label_of
 
-_COLUMNS: Final = ("Tag", "Start", "End", "Peak", "Surest branch")
+_COLUMNS: Final = ("Tag", "Start", "End", "Peak", "Branch")
 
 #: Names of the formats as the menu has them, and as the core has them.
 EXPORT_FORMATS: Final = {
@@ -75,7 +76,7 @@ class EventModel(QAbstractTableModel):
         column = index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             texts = (
-                event.tag,
+                label_of(event.tag),
                 clock(event.start, decimals=1),
                 clock(event.end, decimals=1),
                 f"{100 * event.peak:.0f} %",

@@ -172,7 +172,7 @@ class MainWindow(QMainWindow):
         lower = QSplitter(Qt.Orientation.Horizontal)
         lower.addWidget(views.timeline)
         lower.addWidget(views.events)
-        lower.setSizes([880, 380])
+        lower.setSizes([800, 460])
         lower.setStretchFactor(0, 1)
         below = QWidget()
         column = QVBoxLayout(below)

@@ -7,9 +7,6 @@ from earmark.realtime.player import Player
 
 from .viewport import Viewport
 
-# The middle of a window is what it stands for; of the newest it lies so far back.
-_HALF_WINDOW = 0.5
-
 # Heard before and after an event that is played again (s).
 _MARGIN = 0.3
 
@@ -75,8 +72,9 @@ class Playback:
             return
         if self.is_live:
             self.viewport.follow_newest(self._stream.seconds)
-            if not self.is_frozen:
-                self.cursor = max(0.0, self._stream.seconds - _HALF_WINDOW)
+            newest = self._stream.windows.newest
+            if newest is not None and not self.is_frozen:
+                self.cursor = newest
             return
         # Once more after it ends, so that the cursor stays where the sound did.
         if self.player.is_playing or self._was_playing:

@@ -39,6 +39,10 @@ _LOOK_EVERY: Final = 3
 _READ_EVERY: Final = 10
 
 
+# Whoever looks elsewhere gets the tags of there, the likeliest on top.
+_JUMP_SECONDS: Final = 1.0
+
+
 @dataclass(frozen=True)
 class Views:
     """All that is shown."""
@@ -72,7 +76,7 @@ class Presenter:
         self._shown: ObservedStream | None = None
         self._rows = SteadyRows(1)
         self._drawn: tuple[object, ...] = ()
-        self._looked_at = -1.0
+        self._cursor = 0.0
         self.forget_rows()
         controller.looked.connect(self._show_tokens)
 
@@ -125,12 +129,14 @@ class Presenter:
         self._views.timeline.clear()
         self._views.tags.show_rows([], self._controller.settings.rows)
         self._views.top_bar.meter.show_level(Level())
-        self._looked_at = -1.0
         self._count = 0
 
     def _draw_stream(self, stream: ObservedStream) -> None:
         controller, views = self._controller, self._views
         playback = controller.playback
+        if abs(playback.cursor - self._cursor) > _JUMP_SECONDS:
+            self.forget_rows()
+        self._cursor = playback.cursor
         outputs = stream.windows.smoothed_outputs(playback.cursor)
         if outputs is not None:
             self._rows.update(outputs[0])
@@ -150,9 +156,8 @@ class Presenter:
             oldest=stream.oldest,
             duration=playback.duration,
         )
-        if self._count % _LOOK_EVERY == 0 and playback.cursor != self._looked_at:
-            # Asked again until there is a window to look at.
-            self._looked_at = playback.cursor if controller.look() else -1.0
+        if self._count % _LOOK_EVERY == 0:
+            controller.look()
 
     def _tag_rows(self, stream: ObservedStream, outputs: NDArray[np.float32]) -> list[TagRow]:
         pinned = set(self._controller.settings.pinned)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from .labels import label_of
+
 
 class TagSearch(QWidget):
     """A field, and beneath it the tags that match, likeliest first."""
@@ -54,12 +56,18 @@ class TagSearch(QWidget):
             self.matches.setCurrentRow(row)
 
     def _refill(self, text: str) -> None:
-        wanted = text.strip().lower()
-        found = [i for i, tag in enumerate(self._tags) if wanted in tag.lower()] if wanted else []
+        wanted = label_of(text.strip().lower())
+        found = (
+            [i for i, tag in enumerate(self._tags) if wanted in label_of(tag).lower()]
+            if wanted
+            else []
+        )
         found.sort(key=lambda i: -self._probabilities[i])
         self.matches.clear()
         for i in found:
-            item = QListWidgetItem(f"{self._tags[i]}   {100 * self._probabilities[i]:.0f} %")
+            item = QListWidgetItem(
+                f"{label_of(self._tags[i])}   {100 * self._probabilities[i]:.0f} %"
+            )
             item.setData(Qt.ItemDataRole.UserRole, self._tags[i])
             self.matches.addItem(item)
         self.matches.setVisible(bool(wanted))

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
+from .labels import label_of
 from .theme import Theme
 
 #: Shares of the width: names, the combined answer, then each branch.
@@ -90,7 +91,9 @@ class TagTable(QWidget):
 
     def describe(self) -> None:
         """Tell assistive technology what is heard; seldom, or it would never stop talking."""
-        heard = [f"{row.tag} {100 * row.combined:.0f} %" for row in self._rows if row.is_heard]
+        heard = [
+            f"{label_of(row.tag)} {100 * row.combined:.0f} %" for row in self._rows if row.is_heard
+        ]
         self.setAccessibleDescription(", ".join(heard) or "nothing above its threshold")
 
     def sizeHint(self) -> QSize:
@@ -169,7 +172,8 @@ class TagTable(QWidget):
         painter.setFont(font)
         colour = QColor(self._theme.text if row.is_heard else self._theme.dim)
         painter.setPen(colour)
-        title = f"\N{BLACK DIAMOND} {row.tag}" if row.is_pinned else row.tag
+        title = label_of(row.tag)
+        title = f"\N{BLACK DIAMOND} {title}" if row.is_pinned else title
         metrics = painter.fontMetrics()
         title = metrics.elidedText(title, Qt.TextElideMode.ElideRight, int(name.width()))
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

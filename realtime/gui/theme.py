@@ -115,17 +115,17 @@ def _style_sheet(theme: Theme) -> str:
     return f"""
     QWidget#panel {{ background: {theme.panel}; border: 1px solid {theme.line};
         border-radius: 6px; }}
-    QToolButton, QPushButton, QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{
+    QToolButton, QPushButton, QLineEdit {{
         background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: 5px; padding: 3px 9px; min-height: 1.3em; }}
-    QToolButton:hover, QPushButton:hover, QComboBox:hover {{ border-color: {theme.accent}; }}
-    QToolButton:focus, QPushButton:focus, QComboBox:focus, QLineEdit:focus, QTableView:focus,
-        QSpinBox:focus, QDoubleSpinBox:focus {{ border: 1px solid {theme.accent}; }}
+    QToolButton:hover, QPushButton:hover {{ border-color: {theme.accent}; }}
+    QToolButton:focus, QPushButton:focus, QLineEdit:focus, QTableView:focus {{
+        border: 1px solid {theme.accent}; }}
     QToolButton:checked, QPushButton:checked {{ background: {theme.accent};
         color: {theme.window}; }}
     QToolButton:disabled, QPushButton:disabled {{ color: {theme.dim}; }}
     QToolButton::menu-indicator {{ width: 0; }}
-    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox {{ min-height: 1.7em; }}
     QTableView {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: 5px;
         gridline-color: {theme.line}; selection-background-color: {theme.raised};
         selection-color: {theme.text}; }}

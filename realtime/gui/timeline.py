@@ -38,12 +38,12 @@ class Timeline(QWidget):
     def __init__(self, theme: Theme, table: NDArray[np.uint8]) -> None:
         super().__init__()
         self._spectrogram = _plot((0, N_MELS), stretch_axis=False)
-        self._curves = _plot((0, 1.02), stretch_axis=True)
+        self._curves = _plot((0, 1.09), stretch_axis=True)
         self.lanes = EventLanes(theme, _AXIS_PIXELS)
         self._image = pg.ImageItem(axisOrder="row-major", levels=(0, 255))
         self._spectrogram.addItem(self._image)
         self._spectrogram.getAxis("left").setTicks([_mel_ticks()])
-        ticks = [(0.0, "0"), (0.5, "50"), (1.0, "100 %")]
+        ticks = [(0.0, "0"), (0.5, "50"), (1.0, "100")]
         self._curves.getAxis("left").setTicks([ticks])
         # The axis asks its own method for labels; ours say minutes and seconds.
         self._curves.getAxis("bottom").tickStrings = _tick_strings

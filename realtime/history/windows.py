@@ -53,6 +53,11 @@ class WindowHistory:
         starts = self._starts.read(start, end)[:, 0]
         return (starts.astype(np.float64) + WINDOW_SAMPLES / 2) / SAMPLE_RATE
 
+    @property
+    def newest(self) -> float | None:
+        """Seconds at which the newest window has its middle, None where there is none."""
+        return float(self.middles(self.end - 1, self.end)[0]) if self.end > self.first else None
+
     def nearest(self, seconds: float) -> int | None:
         """Return the number of the window whose middle is nearest, None where there is none."""
         if self.end == self.first:
@@ -125,12 +130,14 @@ class WindowHistory:
         """Return what the window nearest to a time says, smoothed.
 
         Returns:
-            (1 + branches, tags), the combined output first; None where nothing is smoothed yet.
+            (1 + branches, tags), the combined output first; None where no window is that near yet.
         """
         number = self.nearest(seconds)
         if number is None or self._smoothed.end == self._smoothed.first:
             return None
         number = min(number, self._smoothed.end - 1)
+        if abs(self._start_of(number) / SAMPLE_RATE + 0.5 - seconds) > 1:
+            return None
         return self._smoothed.read(number, number + 1).reshape(-1, self._n_tags)
 
     def _seconds_before(self, number: int) -> float:
