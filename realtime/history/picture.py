@@ -74,7 +74,7 @@ def _curves(
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     windows = stream.windows
     first, last = windows.between(start - stream.hop, end + stream.hop)
-    step = max(1, (last - first) // _MOST_POINTS)
+    step = max(1, -(-(last - first) // _MOST_POINTS))
     # On a grid of its own, so that what is shown does not dance while it moves.
     first -= first % step
     rows = windows.smoothed(first, last)[:, list(tags)]

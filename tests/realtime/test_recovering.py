@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+
+from earmark.models.errors import AudioError
+from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.liveness import Liveness
+from earmark.realtime.sources.recovering import RecoveringSource
+
+BLOCK = np.full(1_600, 0.5, np.float32)
+
+
+class FakeMicrophone:
+    """Delivers when it is told to."""
+
+    name = "USB Microphone"
+    failure = None
+    non_finite = 2
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.overflows = 0
+
+    def start(self, write) -> None:
+        self.write = write
+
+    def close(self) -> None:
+        self.ended = True
+
+
+class Bench:
+    """A recovering source whose time and devices the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.is_there = True
+        self.opened: list[FakeMicrophone] = []
+        self.rescans = 0
+        self.heard: list[np.ndarray] = []
+        self.source = RecoveringSource(
+            self.open, "default", before_retry=self.rescan, clock=lambda: self.now
+        )
+        # The watching thread is left out: the test looks when it wants to.
+        self.source._watch = lambda: None
+        self.source.start(self.heard.append)
+
+    def open(self) -> FakeMicrophone:
+        if not self.is_there:
+            raise AudioError("no microphone found: plug one in")
+        self.opened.append(FakeMicrophone())
+        return self.opened[-1]
+
+    def rescan(self) -> None:
+        self.rescans += 1
+
+    def speak(self, block: np.ndarray = BLOCK) -> None:
+        self.now += len(block) / SAMPLE_RATE
+        self.opened[-1].write(block)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.source.check()
+
+    @property
+    def samples(self) -> np.ndarray:
+        return np.concatenate([*self.heard, np.empty(0, np.float32)])
+
+
+def test_blocks_pass_through_while_all_is_well() -> None:
+    bench = Bench()
+    for _ in range(50):
+        bench.speak()
+        bench.source.check()
+    assert bench.source.liveness is Liveness.LISTENING
+    assert bench.source.name == "USB Microphone"
+    assert len(bench.opened) == 1
+    np.testing.assert_array_equal(bench.samples, np.tile(BLOCK, 50))
+
+
+def test_stalled_microphone_is_opened_again_and_time_is_not_stretched() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.is_there = False
+    bench.wait(2.5)
+    assert bench.source.liveness is Liveness.RECOVERING
+    assert "was lost" in bench.source.problem or "no microphone" in bench.source.problem
+    for _ in range(20):
+        bench.wait(0.5)
+    bench.is_there = True
+    for _ in range(10):
+        bench.wait(0.5)
+    assert bench.source.liveness is Liveness.LISTENING
+    assert bench.source.problem == ""
+    assert bench.rescans >= 2
+    bench.speak()
+    elapsed = bench.now - 100.0
+    assert len(bench.samples) == pytest.approx(elapsed * SAMPLE_RATE, abs=SAMPLE_RATE * 5)
+    gap = len(bench.samples) - 2 * len(BLOCK)
+    assert not bench.samples[len(BLOCK) : len(BLOCK) + gap].any()
+    (start, end), *others = bench.source.gaps
+    assert start == pytest.approx(0.1)
+    assert (end - start) * SAMPLE_RATE == pytest.approx(gap)
+    assert not others
+
+
+def test_failed_source_is_told_with_its_reason() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.is_there = False
+    bench.opened[-1].failure = AudioError("the device was unplugged")
+    bench.source._next_try = float("inf")
+    bench.wait(0.1)
+    bench.source.check()
+    assert bench.source.liveness is Liveness.RECOVERING
+    assert "no microphone found" in bench.source.problem
+
+
+def test_microphone_that_is_not_there_at_first_is_waited_for_without_silence() -> None:
+    bench = Bench.__new__(Bench)
+    bench.is_there = False
+    Bench_init = {"now": 100.0, "opened": [], "rescans": 0, "heard": []}
+    bench.__dict__.update(Bench_init)
+    bench.source = RecoveringSource(
+        bench.open, "default", before_retry=bench.rescan, clock=lambda: bench.now
+    )
+    bench.source._watch = lambda: None
+    bench.source.start(bench.heard.append)
+    assert bench.source.liveness is Liveness.RECOVERING
+    assert "plug one in" in bench.source.problem
+    for _ in range(10):
+        bench.wait(1.0)
+    assert len(bench.samples) == 0
+    bench.is_there = True
+    for _ in range(10):
+        bench.wait(1.0)
+    bench.speak()
+    assert bench.source.liveness is Liveness.LISTENING
+    assert bench.source.problem == ""
+
+
+def test_tries_grow_further_apart_up_to_a_limit() -> None:
+    bench = Bench()
+    bench.is_there = False
+    bench.wait(2.5)
+    tries = []
+    for _ in range(600):
+        before = bench.rescans
+        bench.wait(0.1)
+        if bench.rescans > before:
+            tries.append(bench.now)
+    waits = np.diff(tries)
+    assert waits[0] < 1.2
+    assert waits[-1] == pytest.approx(4.0, abs=0.11)
+
+
+def test_nothing_but_zeros_is_silence() -> None:
+    bench = Bench()
+    bench.speak()
+    for _ in range(40):
+        bench.speak(np.zeros(1_600, np.float32))
+    assert bench.source.liveness is Liveness.SILENT
+    bench.speak()
+    assert bench.source.liveness is Liveness.LISTENING
+
+
+def test_losses_of_all_devices_are_added_up() -> None:
+    bench = Bench()
+    bench.opened[-1].overflows = 3
+    bench.wait(2.5)
+    bench.opened[-1].overflows = 4
+    assert bench.source.overflows == 7
+    assert bench.source.non_finite == 4
+
+
+def test_closed_source_ends_and_may_be_closed_twice() -> None:
+    bench = Bench()
+    bench.source.close()
+    bench.source.close()
+    assert bench.opened[-1].ended
+    assert bench.source.liveness is Liveness.ENDED
