@@ -242,6 +242,8 @@ class Controller(QObject):
         self._background.close()
 
     def _take_bundle(self, bundle: Bundle) -> None:
+        if self._is_closed:
+            return
         self.bundle = bundle
         if self._inspector is not None:
             self._inspector.close()

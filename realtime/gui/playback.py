@@ -93,14 +93,12 @@ class Playback:
 
     def play(self) -> None:
         """Play from the cursor on; from the beginning where it is at the end."""
-        if self._stream is None:
-            return
         if self.is_looping:
             self._loop()
             return
         start = 0.0 if self.cursor >= self.duration - 0.05 else self.cursor
         self.viewport.is_following = True
-        self.player.play(self._stream.hearing.sound, seconds_to_samples(start))
+        self._begin(seconds_to_samples(start), None)
 
     def seek(self, seconds: float) -> None:
         """Put the cursor somewhere; what plays goes on from there."""
@@ -127,13 +125,11 @@ class Playback:
     def hear(self, event: TagEvent) -> None:
         """Play an event again, with a little before and after it."""
         self._selected = event
-        if self._stream is None:
-            return
         if self.is_looping:
             self._loop()
             return
         start, end = self._around(event)
-        self.player.play(self._stream.hearing.sound, start, end)
+        self._begin(start, end)
 
     def set_looping(self, is_looping: bool) -> None:
         """Play the event that was chosen last, or all, over and over; or not any more."""
@@ -146,11 +142,17 @@ class Playback:
                 self.play()
 
     def _loop(self) -> None:
-        if self._stream is None:
-            return
         event = self._selected
+        start: int
+        end: int | None
         start, end = (0, None) if event is None else self._around(event)
-        self.player.play(self._stream.hearing.sound, start, end, loop=True)
+        self._begin(start, end, loop=True)
+
+    def _begin(self, start: int, end: int | None, *, loop: bool = False) -> None:
+        if self._stream is not None:
+            # However soon it is over, the cursor goes to where it ended.
+            self._was_playing = True
+            self.player.play(self._stream.hearing.sound, start, end, loop=loop)
 
     def _around(self, event: TagEvent) -> tuple[int, int]:
         oldest = 0.0 if self._stream is None else self._stream.oldest

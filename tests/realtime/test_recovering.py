@@ -30,9 +30,9 @@ class FakeMicrophone:
 class Bench:
     """A recovering source whose time and devices the test turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_there: bool = True) -> None:
         self.now = 100.0
-        self.is_there = True
+        self.is_there = is_there
         self.opened: list[FakeMicrophone] = []
         self.rescans = 0
         self.heard: list[np.ndarray] = []
@@ -115,15 +115,7 @@ def test_failed_source_is_told_with_its_reason() -> None:
 
 
 def test_microphone_that_is_not_there_at_first_is_waited_for_without_silence() -> None:
-    bench = Bench.__new__(Bench)
-    bench.is_there = False
-    Bench_init = {"now": 100.0, "opened": [], "rescans": 0, "heard": []}
-    bench.__dict__.update(Bench_init)
-    bench.source = RecoveringSource(
-        bench.open, "default", before_retry=bench.rescan, clock=lambda: bench.now
-    )
-    bench.source._watch = lambda: None
-    bench.source.start(bench.heard.append)
+    bench = Bench(is_there=False)
     assert bench.source.liveness is Liveness.RECOVERING
     assert "plug one in" in bench.source.problem
     for _ in range(10):
