@@ -43,7 +43,7 @@ class EventSettings:
             raise UsageError(f"release must lie above 0 and not above 1, got {self.release}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TagEvent:
     """A tag that sounded for a while.
 

@@ -154,7 +154,9 @@ class EventTable(QWidget):
         table = QTableView()
         table.setModel(self._filtered)
         table.setSortingEnabled(True)
-        table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+        # In the order in which they come, until a heading is clicked: sorting each new one into
+        # thousands would hold up the drawing.
+        table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setShowGrid(False)

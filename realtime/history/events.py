@@ -10,7 +10,13 @@ from earmark.realtime.events import TagEvent, TagTracker
 from .windows import WindowHistory
 
 # A stream that is listened to for days is not to fill the memory with what it heard.
-_MAX_EVENTS = 20_000
+_MAX_EVENTS = 6_000
+
+# Dropped at once, so that whoever shows them does not have to begin anew with each.
+_DROPPED_AT_ONCE = 1_000
+
+# Events come in the order of their ends, but for a window or two.
+_DISORDER_SECONDS = 2.0
 
 
 class EventHistory:
@@ -59,9 +65,26 @@ class EventHistory:
         elif found:
             self.events += found
             self._fresh += found
-            del self.events[:-_MAX_EVENTS]
+            if len(self.events) > _MAX_EVENTS:
+                del self.events[:_DROPPED_AT_ONCE]
             self.version += 1
         return True
+
+    def between(self, start: float, end: float, *, merge_gap: float) -> list[TagEvent]:
+        """Return the events that reach into a stretch (s), those that still last among them.
+
+        Args:
+            start: Of the stretch.
+            end: Of the stretch.
+            merge_gap: Of the settings: so long an event waits before it is complete.
+        """
+        found = [event for event in self.lasting() if event.end > start and event.start < end]
+        for event in reversed(self.events):
+            if event.end < start - merge_gap - _DISORDER_SECONDS:
+                break
+            if event.end > start and event.start < end:
+                found.append(event)
+        return found
 
     def lasting(self) -> list[TagEvent]:
         """Return the events that are not complete yet, as far as they have come."""

@@ -61,11 +61,7 @@ def take_picture(stream: ObservedStream, start: float, end: float, tags: Sequenc
         image_end=(first + len(image)) * per_column,
         times=times,
         curves=curves,
-        events=[
-            event
-            for event in (*stream.events.events, *stream.events.lasting())
-            if event.end > start and event.start < end
-        ],
+        events=stream.events.between(start, end, merge_gap=stream.settings.merge_gap),
     )
 
 

@@ -23,6 +23,9 @@ _WATCH_SECONDS = 0.05
 # Without a block for so long a device is taken to be gone: drivers hiccup for less.
 _STALLED_SECONDS = 2.0
 
+# Sound servers may take their time for the first one.
+_FIRST_BLOCK_SECONDS = 6.0
+
 # Zeros for so long are no sound: a microphone that may be used hears at least its own noise.
 _SILENT_SECONDS = 3.0
 
@@ -63,6 +66,7 @@ class RecoveringSource:
         self._lost_before = 0
         self._bad_before = 0
         self._has_begun = False
+        self._is_heard = False
         self._heard_at = 0.0
         self._sounded_at = 0.0
         self._next_try = 0.0
@@ -112,7 +116,8 @@ class RecoveringSource:
         now = self._clock()
         source = self._source
         if source is not None:
-            why = "it sends nothing any more" if now - self._heard_at > _STALLED_SECONDS else ""
+            patience = _STALLED_SECONDS if self._is_heard else _FIRST_BLOCK_SECONDS
+            why = "it sends nothing any more" if now - self._heard_at > patience else ""
             if source.failure is not None:
                 why = str(source.failure)
             elif source.ended:
@@ -140,6 +145,7 @@ class RecoveringSource:
             now = self._clock()
             self._fill(now)
             self._heard_at = self._sounded_at = now
+            self._is_heard = False
             source.start(self._take)
         except AudioError as error:
             self.problem = str(error)
@@ -161,6 +167,7 @@ class RecoveringSource:
 
     def _take(self, block: NDArray[np.float32]) -> None:
         self._heard_at = self._clock()
+        self._is_heard = True
         if block.any():
             self._sounded_at = self._heard_at
         self._written += len(block)

@@ -11,17 +11,40 @@ from pathlib import Path
 import pytest
 
 
-@dataclass(frozen=True)
+@dataclass
 class VirtualMicrophone:
     """A running sound server whose default input is what is played into it.
 
     Args:
         environment: In which programs find it.
         device: Name that PortAudio lists it under.
+        server: That runs now.
     """
 
     environment: dict[str, str]
     device: str
+    server: "subprocess.Popen[bytes] | None" = None
+
+    def plug_in(self) -> None:
+        """Start the sound server."""
+        modules = ("module-native-protocol-unix", "module-null-sink sink_name=mic")
+        options = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no")
+        self.server = subprocess.Popen(
+            ["pulseaudio", *options, *(word for module in modules for word in ("-L", module))],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_for(self.environment, self.server)
+        default = ["pactl", "set-default-source", "mic.monitor"]
+        subprocess.run(default, env=self.environment, check=True)
+
+    def pull_out(self) -> None:
+        """End the sound server, without a word to its clients."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait(timeout=10)
+            self.server = None
 
     def speak(self, path: Path) -> "subprocess.Popen[bytes]":
         """Begin to play a file into the microphone."""
@@ -42,29 +65,12 @@ def virtual_microphone(tmp_path: Path) -> Iterator[VirtualMicrophone]:
         "HOME": str(tmp_path),
     }
     (tmp_path / ".asoundrc").write_text("pcm.pulse { type pulse }\nctl.pulse { type pulse }\n")
-    server = subprocess.Popen(
-        [
-            "pulseaudio",
-            "-n",
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--use-pid-file=no",
-            "-L",
-            "module-native-protocol-unix",
-            "-L",
-            "module-null-sink sink_name=mic",
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    microphone = VirtualMicrophone(environment, "pulse")
     try:
-        _wait_for(environment, server)
-        subprocess.run(["pactl", "set-default-source", "mic.monitor"], env=environment, check=True)
-        yield VirtualMicrophone(environment, "pulse")
+        microphone.plug_in()
+        yield microphone
     finally:
-        server.terminate()
-        server.wait(timeout=10)
+        microphone.pull_out()
 
 
 def _wait_for(environment: dict[str, str], server: "subprocess.Popen[bytes]") -> None:

@@ -280,6 +280,8 @@ def test_events_are_listed_filtered_and_chosen(qtbot) -> None:
     table = shown(qtbot, EventTable(), (420, 300))
     assert not table.export.isEnabled()
     table.show_events([RAIN, DOG])
+    assert table.shown == [RAIN, DOG]
+    table.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
     assert table.shown == [DOG, RAIN]
     assert table._count.text() == "2 events"
     table.filter.setText("rain")
