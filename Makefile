@@ -6,10 +6,17 @@ BIN := $(VENV)/bin
 # Made again where what is to be installed has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint wheel lock
+.PHONY: demo app test lint wheel lock
 
 demo: $(INSTALLED)
-	$(BIN)/earmark file assets/demo.flac
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+	    $(BIN)/earmark app --source demo; \
+	else \
+	    $(BIN)/earmark file assets/demo.flac; \
+	fi
+
+app: $(INSTALLED)
+	$(BIN)/earmark app
 
 test: $(INSTALLED)
 	@.ci/system-libraries test

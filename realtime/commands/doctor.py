@@ -87,6 +87,17 @@ def check_audio() -> str:
     return f"{device.name} at {device.default_sample_rate:.0f} Hz ({len(devices)} input devices)"
 
 
+def check_display() -> str:
+    """Return what the app would be drawn on.
+
+    Raises:
+        EarmarkError: If there is no display, or Qt cannot draw on it.
+    """
+    from earmark.realtime.gui import display
+
+    return display.check_display()
+
+
 def check_files() -> str:
     """Return what audio files can be read with."""
     import av
@@ -104,5 +115,6 @@ CHECKS: tuple[tuple[str, bool, Callable[[], str]], ...] = (
     ("audio files", True, check_files),
     ("bundle", True, check_bundle),
     ("microphone", False, check_audio),
+    ("display", False, check_display),
     ("GPU", False, check_gpu),
 )

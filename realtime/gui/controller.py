@@ -6,19 +6,15 @@ Only the bridge brings anything from them to here; results are polled.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from earmark.models.bundle import Bundle, load_bundle
-from earmark.models.errors import EarmarkError
 from earmark.realtime.engine import InferenceEngine
-from earmark.realtime.events import EventSettings
+from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing
-from earmark.realtime.history.events import thresholds_with
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Inspector, Tokens
 from earmark.realtime.liveness import Liveness
@@ -29,6 +25,8 @@ from earmark.realtime.session import ListeningSession
 from earmark.realtime.sources.recovering import RecoveringSource
 
 from .bridge import Background, Bridge
+from .export import export_events
+from .heard_settings import event_settings_of, thresholds_of
 from .playback import Playback
 from .recording import Recording
 from .settings import AppSettings
@@ -77,7 +75,7 @@ class Controller(QObject):
         self.player = player or Player(self._tell)
         self.player.device = settings.output_device or None
         self.playback = Playback(self.player)
-        self.recording = Recording(self._tell)
+        self.recording = Recording(self._background, self._tell, self.notice.emit)
         self._inspector: Inspector | None = None
         self._generation = 0
         self._is_closed = False
@@ -129,7 +127,7 @@ class Controller(QObject):
     def close_stream(self) -> None:
         """Stop looking at what is open; a recording of it is completed."""
         self._generation += 1
-        self.stop_recording()
+        self.recording.stop()
         stream, self.stream = self.stream, None
         self.playback.attach(None, is_live=False)
         self.source = None
@@ -184,7 +182,8 @@ class Controller(QObject):
         elif before.hop != settings.hop and source is not None:
             self.open(source)
         elif self.stream is not None and self.bundle is not None:
-            events, thresholds = self._event_settings(), self._thresholds(self.bundle)
+            events = event_settings_of(settings)
+            thresholds = thresholds_of(settings, self.bundle.metadata)
             is_same = (thresholds == self.stream.thresholds).all()
             if events != self.stream.settings or not is_same:
                 self.stream.change(thresholds=thresholds, settings=events)
@@ -201,25 +200,24 @@ class Controller(QObject):
     def toggle_recording(self) -> None:
         """Begin or end a recording of the live stream."""
         if self.recording.is_on:
-            self.stop_recording()
+            self.recording.stop()
         elif self.stream is None or self.bundle is None or not self.playback.is_live:
             self.problem.emit("only a microphone can be recorded: choose one at the top left")
         else:
-            try:
-                name = self.bundle.metadata.name
-                folder = self.recording.start(self.stream, self.settings, name)
-            except EarmarkError as error:
-                self.problem.emit(str(error))
-            else:
-                self.notice.emit(f"Recording to {folder}")
-        self.changed.emit()
+            self.recording.start(self.stream, self.settings, self.bundle.metadata.name)
 
-    def stop_recording(self) -> None:
-        """Complete what is being recorded."""
-        folder = self.recording.stop()
-        if folder is not None:
-            self.notice.emit(f"Recorded to {folder}")
-            self.changed.emit()
+    def export(self, path: Path, form: str, events: Sequence[TagEvent]) -> None:
+        """Write events to a file, in a format of the command line."""
+        stream = self.stream
+        if stream is None or not events:
+            self.problem.emit("there are no events to export yet")
+            return
+        name, duration = stream.hearing.name, stream.seconds
+        self._background.run(
+            lambda: export_events(path, form, events, name=name, duration=duration),
+            lambda none: self.notice.emit(f"{len(events)} events written to {path}"),
+            lambda error: self.problem.emit(str(error)),
+        )
 
     @property
     def liveness(self) -> Liveness | None:
@@ -229,17 +227,16 @@ class Controller(QObject):
 
     def close(self) -> None:
         """End all threads within two seconds; what is being recorded is completed."""
-        if self._is_closed:
-            return
         self._is_closed = True
-        self.recording.stop()
+        # After what waits in the background, which may be a recording that begins or ends.
+        self._background.close()
+        self.recording.close()
         self.player.close()
         if self._inspector is not None:
             self._inspector.close()
         if self.stream is not None:
             self.stream.hearing.close()
             self.stream = None
-        self._background.close()
 
     def _take_bundle(self, bundle: Bundle) -> None:
         if self._is_closed:
@@ -260,8 +257,8 @@ class Controller(QObject):
             bundle.metadata.vocabulary.names,
             tuple(bundle.branches),
             hop=self.settings.hop,
-            thresholds=self._thresholds(bundle),
-            settings=self._event_settings(),
+            thresholds=thresholds_of(self.settings, bundle.metadata),
+            settings=event_settings_of(self.settings),
             max_seconds=KEPT_SECONDS if source.is_live else None,
         )
         self._last_problem = ""
@@ -284,22 +281,6 @@ class Controller(QObject):
             source = hearing.capture.source
             return source if isinstance(source, RecoveringSource) else None
         return None
-
-    def _thresholds(self, bundle: Bundle) -> NDArray[np.float32]:
-        return thresholds_with(
-            bundle.metadata.calibration.thresholds,
-            bundle.metadata.vocabulary.names,
-            overall=self.settings.threshold,
-            each=self.settings.tag_thresholds,
-        )
-
-    def _event_settings(self) -> EventSettings:
-        return EventSettings(
-            smoothing=self.settings.smoothing,
-            release=self.settings.release,
-            minimum_duration=self.settings.minimum_duration,
-            merge_gap=self.settings.merge_gap,
-        )
 
     def _close_soon(self, hearing: Hearing) -> None:
         self._background.run(hearing.close, lambda none: None, self._failed)

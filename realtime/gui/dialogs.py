@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
-from earmark.models.errors import EarmarkError
 from earmark.realtime.decoding import AUDIO_SUFFIXES
 from earmark.realtime.formats.writer import FORMATS
 from earmark.realtime.saved_session import DESCRIPTION
 
 from .controller import Controller
 from .event_table import EXPORT_FORMATS
-from .export import export_events
 from .help_sheet import HelpSheet
 from .presenter import Views
 from .recording import recordings_folder
@@ -66,19 +64,7 @@ class Dialogs:
         proposed = Path.home() / f"{title}{FORMATS[form].suffix}"
         chosen, _ = QFileDialog.getSaveFileName(self._window, f"Export: {name}", str(proposed))
         if chosen:
-            self.write_events(Path(chosen), form)
-
-    def write_events(self, path: Path, form: str) -> None:
-        """Write the events that are shown."""
-        stream, events = self._controller.stream, self._views.events.shown
-        if stream is None:
-            return
-        try:
-            export_events(path, form, events, name=stream.hearing.name, duration=stream.seconds)
-        except EarmarkError as error:
-            self._controller.problem.emit(str(error))
-        else:
-            self._controller.notice.emit(f"{len(events)} events written to {path}")
+            self._controller.export(Path(chosen), form, self._views.events.shown)
 
     def settings(self) -> None:
         """Show the settings, once the output devices are known."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from earmark.realtime.events import TagEvent
 from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.recorder import ClipRecorder, Recorder, SessionRecorder, file_name, unused
+from earmark.realtime.recorder import ClipRecorder, SessionRecorder, file_name, unused
 from earmark.realtime.results import WindowResult
 
+from .bridge import Background
 from .settings import AppSettings
 
 
@@ -23,12 +24,22 @@ class Recording:
     """What is being recorded now, if anything is.
 
     Args:
-        on_problem: Called from a recorder's thread with what went wrong.
+        background: Opens and closes the files.
+        on_problem: Called from any thread with what went wrong.
+        on_notice: Called with where it goes, and when it is complete.
     """
 
-    def __init__(self, on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        background: Background,
+        on_problem: Callable[[str], None],
+        on_notice: Callable[[str], None],
+    ) -> None:
+        self._background = background
         self._on_problem = on_problem
+        self._on_notice = on_notice
         self._recorder: SessionRecorder | ClipRecorder | None = None
+        self._is_closed = False
 
     @property
     def is_on(self) -> bool:
@@ -45,32 +56,19 @@ class Recording:
             return f"{self._recorder.clips} clips"
         return ""
 
-    def start(self, stream: ObservedStream, settings: AppSettings, bundle_name: str) -> Path:
-        """Begin to record a stream from now on, and return the folder.
+    def start(self, stream: ObservedStream, settings: AppSettings, bundle_name: str) -> None:
+        """Begin to record a stream soon."""
 
-        Raises:
-            EarmarkError: If nothing can be written there.
-        """
-        now = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")
-        name = f"{now} {file_name(stream.hearing.name)}"
-        folder = unused(recordings_folder(settings) / name)
-        sound = stream.hearing.sound
-        recorder: Recorder
-        if settings.record == "session":
-            recorder = self._recorder = SessionRecorder(
-                folder,
-                sound,
-                source=stream.hearing.name,
-                bundle=bundle_name,
-                tags=stream.tags,
-                branches=stream.branches,
-                hop=stream.hop,
-                on_problem=self._on_problem,
-            )
-        else:
-            recorder = self._recorder = ClipRecorder(folder, sound, on_problem=self._on_problem)
-        recorder.start()
-        return folder
+        def done(recorder: SessionRecorder | ClipRecorder) -> None:
+            if self._is_closed:
+                return
+            self._recorder = recorder
+            recorder.start()
+            self._on_notice(f"Recording to {recorder.folder}")
+
+        self._background.run(
+            lambda: self._new_recorder(stream, settings, bundle_name), done, self._failed
+        )
 
     def add(self, results: list[WindowResult], events: list[TagEvent]) -> None:
         """Hand on what is new."""
@@ -79,10 +77,42 @@ class Recording:
         elif isinstance(self._recorder, ClipRecorder):
             self._recorder.add(events)
 
-    def stop(self) -> Path | None:
-        """Write what is left, and return the folder of what was recorded."""
+    def stop(self) -> None:
+        """Write what is left, soon."""
         recorder, self._recorder = self._recorder, None
-        if recorder is None:
-            return None
-        recorder.close()
-        return recorder.folder
+        if recorder is not None:
+            self._background.run(
+                recorder.close,
+                lambda none: self._on_notice(f"Recorded to {recorder.folder}"),
+                self._failed,
+            )
+
+    def close(self) -> None:
+        """Write what is left, now, and record nothing more."""
+        self._is_closed = True
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
+
+    def _failed(self, error: Exception) -> None:
+        self._on_problem(str(error))
+
+    def _new_recorder(
+        self, stream: ObservedStream, settings: AppSettings, bundle_name: str
+    ) -> SessionRecorder | ClipRecorder:
+        now = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")
+        name = f"{now} {file_name(stream.hearing.name)}"
+        folder = unused(recordings_folder(settings) / name)
+        sound = stream.hearing.sound
+        if settings.record == "events":
+            return ClipRecorder(folder, sound, on_problem=self._on_problem)
+        return SessionRecorder(
+            folder,
+            sound,
+            source=stream.hearing.name,
+            bundle=bundle_name,
+            tags=stream.tags,
+            branches=stream.branches,
+            hop=stream.hop,
+            on_problem=self._on_problem,
+        )

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from earmark.realtime.events import TagEvent, TagTracker
 
 from .windows import WindowHistory
@@ -99,17 +96,3 @@ class EventHistory:
         if self._again is not None:
             self.events, self._again = self._again, None
             self.version += 1
-
-
-def thresholds_with(
-    own: NDArray[np.float32],
-    tags: tuple[str, ...],
-    *,
-    overall: float | None,
-    each: dict[str, float],
-) -> NDArray[np.float32]:
-    """Return (tags,) thresholds: the bundle's own, unless one for all or for a tag is set."""
-    chosen = own.copy() if overall is None else np.full_like(own, overall)
-    for i, tag in enumerate(tags):
-        chosen[i] = each.get(tag, chosen[i])
-    return chosen

@@ -350,13 +350,15 @@ def test_events_that_are_shown_are_exported(qtbot, window, recording, tmp_path, 
     qtbot.waitUntil(lambda: len(window.views.events.shown) >= 5)
     window.views.events.filter.setText("dog")
     out = tmp_path / "events.txt"
-    window.dialogs.write_events(out, form)
+    window.controller.export(out, form, window.views.events.shown)
+    qtbot.waitUntil(lambda: "written to" in window.views.status.text)
     text = out.read_text()
     assert "Dog" in text
     assert "Rain" not in text
-    assert "written to" in window.views.status.text
-    window.dialogs.write_events(tmp_path / "none" / "events.txt", form)
-    assert "Cannot write" in window.banner.text
+    window.controller.export(tmp_path / "none" / "events.txt", form, window.views.events.shown)
+    qtbot.waitUntil(lambda: "Cannot write" in window.banner.text)
+    window.controller.export(out, form, [])
+    assert "no events" in window.banner.text
 
 
 # Recording
@@ -366,7 +368,7 @@ def test_session_is_recorded_and_opens_again_looking_the_same(qtbot, window, roo
     window.change_settings(dataclasses.replace(window.controller.settings, threshold=0.01))
     microphone = listen(qtbot, window, room)
     window.controller.toggle_recording()
-    assert window.controller.recording.is_on
+    qtbot.waitUntil(lambda: window.controller.recording.is_on)
     say(qtbot, window, microphone, noise(3.0))
     stream = window.controller.stream
     starts = [stream.windows.result(i).start_sample for i in range(stream.windows.end)]
@@ -390,10 +392,12 @@ def test_events_are_recorded_as_clips(qtbot, window, room, noise) -> None:
     window.change_settings(settings)
     microphone = listen(qtbot, window, room)
     window.controller.toggle_recording()
+    qtbot.waitUntil(lambda: window.controller.recording.is_on)
     say(qtbot, window, microphone, noise(2.0))
     window.controller.stream.events._fresh.append(DOG)
     window.redraw()
     window.controller.toggle_recording()
+    qtbot.waitUntil(lambda: "Recorded to" in window.views.status.text)
     (folder,) = Path(settings.recordings).iterdir()
     assert [path.suffix for path in folder.iterdir()] == [".flac"]
 
@@ -406,7 +410,7 @@ def test_recording_that_cannot_be_written_is_told(qtbot, window, room, noise, tm
     window.change_settings(settings)
     listen(qtbot, window, room)
     window.controller.toggle_recording()
-    assert "Cannot record to" in window.banner.text
+    qtbot.waitUntil(lambda: "Cannot record to" in window.banner.text)
     assert not window.controller.recording.is_on
 
 
@@ -419,6 +423,7 @@ def test_only_a_microphone_is_recorded(qtbot, window, recording) -> None:
 def test_closing_completes_the_recording(qtbot, window, room, noise) -> None:
     microphone = listen(qtbot, window, room)
     window.controller.toggle_recording()
+    qtbot.waitUntil(lambda: window.controller.recording.is_on)
     say(qtbot, window, microphone, noise(2.0))
     began = time.monotonic()
     window.close()

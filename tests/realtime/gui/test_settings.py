@@ -4,6 +4,7 @@ import json
 import pytest
 
 from earmark.realtime.gui.clock import clock
+from earmark.realtime.gui.heard_settings import thresholds_of
 from earmark.realtime.gui.settings import AppSettings, load_settings, save_settings, settings_path
 from earmark.realtime.gui.viewport import Viewport
 
@@ -81,6 +82,14 @@ def test_settings_are_kept_where_the_desktop_says(monkeypatch, tmp_path) -> None
 )
 def test_times_read_as_clocks_do(seconds, decimals, text) -> None:
     assert clock(seconds, decimals=decimals) == text
+
+
+def test_thresholds_for_all_and_for_one_come_before_the_models_own(tiny_bundle) -> None:
+    metadata = tiny_bundle.metadata
+    assert thresholds_of(AppSettings(), metadata).tolist() == [0.5] * 5
+    settings = AppSettings(threshold=0.6, tag_thresholds={"Rain": 0.2, "Unknown": 0.9})
+    assert thresholds_of(settings, metadata).tolist() == pytest.approx([0.6, 0.2, 0.6, 0.6, 0.6])
+    assert metadata.calibration.thresholds.tolist() == [0.5] * 5
 
 
 # What is in view

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.events import EventSettings, TagTracker
-from earmark.realtime.history.events import EventHistory, thresholds_with
+from earmark.realtime.history.events import EventHistory
 from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.rows import RowStore
 from earmark.realtime.history.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
@@ -231,15 +231,6 @@ def test_event_that_lasts_is_seen_before_it_is_complete() -> None:
         pass
     assert [event.tag for event in events.events] == ["Dog"]
     assert events.lasting() == []
-
-
-def test_thresholds_for_all_and_for_one_come_before_the_bundles_own() -> None:
-    own = np.array([0.3, 0.4], np.float32)
-    chosen = thresholds_with(own, TAGS, overall=None, each={})
-    np.testing.assert_array_equal(chosen, own)
-    chosen = thresholds_with(own, TAGS, overall=0.6, each={"Rain": 0.2, "Unknown": 0.9})
-    assert chosen.tolist() == pytest.approx([0.6, 0.2])
-    assert own.tolist() == pytest.approx([0.3, 0.4])
 
 
 # Pictures
