@@ -1,6 +1,7 @@
 """Puts the app together, runs it, and draws it for a screenshot."""
 
 import dataclasses
+import gc
 import signal
 import sys
 import time
@@ -68,6 +69,9 @@ def run_app(options: AppOptions) -> int:
         source = source_of(options.source)
 
     def opened() -> None:
+        # What is loaded stays: going through all of it again and again, looking for garbage, would
+        # hold up the drawing for a tenth of a second each time.
+        gc.freeze()
         if not source.is_live and options.at is not None:
             controller.playback.seek(options.at)
         if source.kind == "demo" and options.screenshot is None:

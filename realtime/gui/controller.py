@@ -21,8 +21,6 @@ from earmark.realtime.liveness import Liveness
 from earmark.realtime.player import Player
 from earmark.realtime.portaudio import list_devices_anew, list_outputs
 from earmark.realtime.results import WindowResult
-from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.recovering import RecoveringSource
 
 from .bridge import Background, Bridge
 from .export import export_events
@@ -30,7 +28,7 @@ from .heard_settings import event_settings_of, thresholds_of
 from .playback import Playback
 from .recording import Recording
 from .settings import AppSettings
-from .sources import KEPT_SECONDS, Source, open_source
+from .sources import KEPT_SECONDS, Source, microphone_of, open_source
 
 # Of a drawing's 33 ms, so much may go into taking in what has come.
 _ADVANCE_SECONDS = 0.010
@@ -222,8 +220,14 @@ class Controller(QObject):
     @property
     def liveness(self) -> Liveness | None:
         """How the microphone is doing, None where there is none."""
-        source = self._microphone()
+        source = microphone_of(self.stream)
         return None if source is None else source.liveness
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether a microphone is open that never brought anything but zeros."""
+        source = microphone_of(self.stream)
+        return source is not None and source.liveness is Liveness.SILENT and not source.has_sounded
 
     def close(self) -> None:
         """End all threads within two seconds; what is being recorded is completed."""
@@ -269,18 +273,11 @@ class Controller(QObject):
         """Tell of a microphone that went, or of a recording that broke off, once."""
         if self.stream is None:
             return
-        source = self._microphone()
+        source = microphone_of(self.stream)
         problem = self.stream.hearing.problem if source is None else source.problem
         if problem != self._last_problem:
             self._last_problem = problem
             self.problem.emit(problem)
-
-    def _microphone(self) -> RecoveringSource | None:
-        hearing = None if self.stream is None else self.stream.hearing
-        if isinstance(hearing, ListeningSession):
-            source = hearing.capture.source
-            return source if isinstance(source, RecoveringSource) else None
-        return None
 
     def _close_soon(self, hearing: Hearing) -> None:
         self._background.run(hearing.close, lambda none: None, self._failed)

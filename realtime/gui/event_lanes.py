@@ -11,7 +11,7 @@ from earmark.realtime.events import TagEvent
 from .labels import label_of
 from .theme import Theme
 
-_N_LANES = 4
+_N_LANES = 5
 _GAP_SECONDS = 0.05
 
 
@@ -30,6 +30,7 @@ class EventLanes(QWidget):
         self._theme = theme
         self._left = left_margin
         self._spans: list[tuple[TagEvent, int]] = []
+        self._hidden = 0
         self._start, self._end = 0.0, 1.0
         self._colours: Mapping[str, str] = {}
         self._marks: Sequence[float] = ()
@@ -51,6 +52,7 @@ class EventLanes(QWidget):
     ) -> None:
         """Show the events between two times (s), with marks at some times."""
         self._spans = _in_lanes(events)
+        self._hidden = len(events) - len(self._spans)
         self._start, self._end, self._colours, self._marks = start, end, colours, marks
         self.update()
 
@@ -86,9 +88,19 @@ class EventLanes(QWidget):
         painter.setClipRect(QRectF(self._left, 0, self.width() - self._left, self.height()))
         for span, lane in self._spans:
             self._paint_span(painter, span, self._box(span, lane))
+        painter.setPen(QColor(self._theme.dim))
+        if self._hidden:
+            self._paint_count(painter, f"+{self._hidden} more")
         painter.setPen(QColor(self._theme.text))
         for mark in self._marks:
             painter.drawLine(int(self._x(mark)), 0, int(self._x(mark)), self.height())
+
+    def _paint_count(self, painter: QPainter, text: str) -> None:
+        metrics = painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(text) + 10, metrics.height()
+        box = QRectF(self.width() - width, self.height() - height, width, height)
+        painter.fillRect(box, QColor(self._theme.window))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_span(self, painter: QPainter, event: TagEvent, box: QRectF) -> None:
         colour = QColor(self._colours.get(event.tag, self._theme.dim))
@@ -109,7 +121,7 @@ class EventLanes(QWidget):
             painter.drawText(inside, centred, text)
 
     def _lane_height(self) -> int:
-        return int(self.fontMetrics().height() * 1.25) + 2
+        return int(self.fontMetrics().height() * 1.15) + 2
 
     def _x(self, seconds: float) -> float:
         share = (seconds - self._start) / max(self._end - self._start, 1e-9)
@@ -122,14 +134,14 @@ class EventLanes(QWidget):
 
 
 def _in_lanes(events: Sequence[TagEvent]) -> list[tuple[TagEvent, int]]:
-    """Give each event the first lane that is free; the last one where none is."""
+    """Give each event the first lane that is free; those that find none are left out."""
     free_from = [float("-inf")] * _N_LANES
     placed = []
-    for event in sorted(events, key=lambda e: (e.start, e.tag)):
-        free = (lane for lane, end in enumerate(free_from) if end <= event.start)
-        lane = next(free, _N_LANES - 1)
-        free_from[lane] = max(free_from[lane], event.end + _GAP_SECONDS)
-        placed.append((event, lane))
+    for event in sorted(events, key=lambda e: (e.start, -e.peak)):
+        lane = next((i for i, end in enumerate(free_from) if end <= event.start), None)
+        if lane is not None:
+            free_from[lane] = event.end + _GAP_SECONDS
+            placed.append((event, lane))
     return placed
 
 

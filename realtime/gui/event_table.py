@@ -170,8 +170,10 @@ class EventTable(QWidget):
         if rows is not None and columns is not None:
             rows.hide()
             rows.setDefaultSectionSize(int(table.fontMetrics().height() * 1.5))
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+            widest = ("00:00.00", "00:00.00", "100 % .", "neuralogram .")
+            for column, text in enumerate(widest, start=1):
+                columns.resizeSection(column, table.fontMetrics().horizontalAdvance(text))
             columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         return table
 

@@ -101,7 +101,8 @@ class Presenter:
             self._shown = stream
             self._begin_anew()
         if stream is not None:
-            if isinstance(stream.hearing, ListeningSession):
+            # What is not on the screen has no latency.
+            if isinstance(stream.hearing, ListeningSession) and views.tags.isVisible():
                 for result in results:
                     self.screen.expect(stream.hearing.capture.captured_at(result.end_sample))
             self._draw_stream(stream)
@@ -116,7 +117,7 @@ class Presenter:
         controller = self._controller
         if controller.stream is None:
             return "" if controller.doing else NOT_OPEN
-        if controller.liveness is Liveness.SILENT:
+        if controller.is_deaf:
             return NOTHING_HEARD
         if controller.liveness is Liveness.RECOVERING and not controller.stream.windows.end:
             return WAITING

@@ -7,6 +7,7 @@ from typing import Literal
 from earmark.models.bundle import Bundle
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.hearing import Hearing
+from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.portaudio import rescan
 from earmark.realtime.recorded_hearing import open_recording
 from earmark.realtime.session import ListeningSession
@@ -56,6 +57,13 @@ def source_of(text: str) -> Source:
     if Path(text).exists():
         return Source("recording", text)
     return Source("microphone", text)
+
+
+def microphone_of(stream: ObservedStream | None) -> RecoveringSource | None:
+    """Return the microphone behind a stream, None where there is none."""
+    hearing = None if stream is None else stream.hearing
+    source = hearing.capture.source if isinstance(hearing, ListeningSession) else None
+    return source if isinstance(source, RecoveringSource) else None
 
 
 def open_source(source: Source, bundle: Bundle, hop: float) -> Hearing:

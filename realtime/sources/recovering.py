@@ -56,6 +56,8 @@ class RecoveringSource:
         self.ended = False
         self.failure: Exception | None = None
         self.problem = ""
+        #: Whether anything but zeros ever came.
+        self.has_sounded = False
         self._open = open_source
         self._before_retry = before_retry
         self._clock = clock
@@ -170,6 +172,7 @@ class RecoveringSource:
         self._is_heard = True
         if block.any():
             self._sounded_at = self._heard_at
+            self.has_sounded = True
         self._written += len(block)
         self._write(block)
 

@@ -159,6 +159,7 @@ def test_nothing_but_zeros_is_silence() -> None:
     for _ in range(40):
         bench.speak(np.zeros(1_600, np.float32))
     assert bench.source.liveness is Liveness.SILENT
+    assert bench.source.has_sounded
     bench.speak()
     assert bench.source.liveness is Liveness.LISTENING
 

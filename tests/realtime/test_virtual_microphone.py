@@ -17,7 +17,7 @@ DEMO = Path(__file__).parents[2] / "assets" / "demo.flac"
 
 def test_tone_arrives_in_pitch_and_without_overflow(virtual_microphone, tone, tmp_path) -> None:
     spoken = tmp_path / "tone.wav"
-    soundfile.write(spoken, tone(1_000.0, seconds=6.0), SAMPLE_RATE)
+    soundfile.write(spoken, tone(1_000.0, seconds=30.0), SAMPLE_RATE)
     player = virtual_microphone.speak(spoken)
     listener = """
 import json, time
@@ -41,6 +41,7 @@ print(json.dumps([int(spectrum.argmax()), capture.source.overflows, float(sample
         timeout=60,
         check=True,
     )
+    player.terminate()
     player.wait(timeout=20)
     frequency, overflows, level = json.loads(heard.stdout)
     assert frequency == pytest.approx(1_000, abs=2)

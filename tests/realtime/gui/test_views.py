@@ -270,7 +270,15 @@ def test_events_that_overlap_lie_beneath_each_other(qtbot) -> None:
     with qtbot.waitSignal(lanes.event_chosen) as chosen:
         qtbot.mouseClick(lanes, Qt.MouseButton.LeftButton, pos=QPoint(50 + 300, int(height * 1.5)))
     assert chosen.args == [RAIN]
-    lanes.mouseMoveEvent(None)
+
+
+def test_events_that_find_no_lane_are_counted_not_drawn_over_others(qtbot) -> None:
+    lanes = shown(qtbot, EventLanes(DARK, 50), (850, 120))
+    events = [TagEvent(f"Tag {i}", 1.0, 5.0, 0.9 - i / 100, 0.5, "pitch") for i in range(8)]
+    lanes.show_events(events, 0.0, 10.0, {}, [])
+    assert lanes._hidden == 3
+    found = {lanes.event_at(50 + 200, y) for y in range(120)} - {None}
+    assert found == set(events[:5])
 
 
 # Events
