@@ -149,9 +149,10 @@ class PortAudioOutput:
             self._stream.start()
             note_open(self)
         except (sd.PortAudioError, ValueError) as error:
-            wanted = "no sound can be played" if name is None else f"{name!r} cannot be played on"
+            wanted = "there is no output device" if name is None else f"{name!r} cannot be opened"
             raise AudioError(
-                f"{wanted}: {error}; choose another output device in the settings"
+                f"no sound can be played: {wanted} ({error}); plug one in, or choose another in "
+                "the settings"
             ) from error
         self.latency = float(self._stream.latency)
 

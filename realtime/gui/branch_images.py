@@ -68,7 +68,7 @@ class BranchImages(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(400, 118)
+        return QSize(400, 104)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)

@@ -11,7 +11,7 @@ from earmark.realtime.events import TagEvent
 from .labels import label_of
 from .theme import Theme
 
-_N_LANES = 5
+_N_LANES = 4
 _GAP_SECONDS = 0.05
 
 

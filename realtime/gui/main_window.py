@@ -183,7 +183,7 @@ class MainWindow(QMainWindow):
         both = QSplitter(Qt.Orientation.Vertical)
         both.addWidget(self._upper)
         both.addWidget(below)
-        both.setSizes([380, 380])
+        both.setSizes([330, 430])
         both.setStretchFactor(1, 1)
         for splitter in (lower, both):
             splitter.setChildrenCollapsible(False)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -23,6 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from .buttons import tool_button
+from .labels import label_of
 from .settings import CHOICES, RANGES, AppSettings
 
 _NUMBERS: Final = {
@@ -132,9 +134,15 @@ class SettingsDialog(QDialog):
         self.table = QTableWidget(len(self._tags), 3)
         self.table.setHorizontalHeaderLabels(["Tag", "The model's own", "Yours"])
         for row, (tag, own) in enumerate(self._tags.items()):
-            self.table.setItem(row, 0, QTableWidgetItem(tag))
-            self.table.setItem(row, 1, QTableWidgetItem(f"{own:.2f}"))
-        self.table.setColumnWidth(0, 240)
+            for column, text in enumerate((label_of(tag), f"{own:.2f}")):
+                item = QTableWidgetItem(text)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+                self.table.setItem(row, column, item)
+        for column, width in enumerate((270, 130, 70)):
+            self.table.setColumnWidth(column, width)
+        numbers = self.table.verticalHeader()
+        if numbers is not None:
+            numbers.hide()
         layout.addWidget(self.table)
         note = QLabel("Yours counts before the one for all; leave it empty for none.")
         note.setObjectName("dim")

@@ -103,7 +103,7 @@ class TagTable(QWidget):
         return QSize(560, self.sizeHint().height())
 
     def _row_height(self) -> float:
-        return self.fontMetrics().height() * 1.5
+        return self.fontMetrics().height() * 1.4
 
     def _row_at(self, y: float) -> TagRow | None:
         number = int(y / self._row_height()) - 1

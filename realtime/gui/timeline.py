@@ -19,7 +19,7 @@ from .event_lanes import EventLanes
 from .theme import Theme
 
 _AXIS_PIXELS: Final = 54
-_LABELLED_HZ: Final = (100, 500, 1_000, 2_000, 4_000)
+_LABELLED_HZ: Final = (200, 1_000, 4_000)
 
 
 class Timeline(QWidget):
@@ -60,8 +60,8 @@ class Timeline(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._spectrogram, 5)
-        layout.addWidget(self._curves, 4)
+        layout.addWidget(self._spectrogram, 3)
+        layout.addWidget(self._curves, 2)
         layout.addWidget(self.lanes, 0)
         self.setAccessibleName("Timeline")
         self.set_colours(theme, table)
