@@ -60,25 +60,6 @@ class InferenceEngine:
         return self.process_span(window, start_sample, [start_sample])[0]
 
     @torch.inference_mode()
-    def look(
-        self, window: NDArray[np.float32], start_sample: int
-    ) -> dict[str, NDArray[np.float32]]:
-        """Return what each branch is given of the next window of a stream.
-
-        Args:
-            window: (16000,) float32.
-            start_sample: As for ``process``.
-
-        Returns:
-            (tokens, features) for each branch by its name.
-        """
-        sound = torch.from_numpy(np.array(window, np.float32))
-        return {
-            name: self._tokens_of(name, sound, start_sample, [start_sample])[0].cpu().numpy()
-            for name in self.bundle.branches
-        }
-
-    @torch.inference_mode()
     def process_span(
         self, samples: NDArray[np.float32], first_sample: int, starts: Sequence[int]
     ) -> list[WindowResult]:

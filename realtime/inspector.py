@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .engine import InferenceEngine
 from .history.spectrogram import Sound
 
 
@@ -30,16 +32,17 @@ class Inspector:
     """Computes tokens in a thread of its own; of several requests the newest is answered.
 
     Args:
-        engine: For this alone.
+        bundle: Whose branches are asked.
         on_tokens: Called in that thread with the answer.
     """
 
-    def __init__(self, engine: InferenceEngine, on_tokens: Callable[[Tokens], None]) -> None:
-        self._engine = engine
+    def __init__(self, bundle: Bundle, on_tokens: Callable[[Tokens], None]) -> None:
+        self._bundle = bundle
         self._on_tokens = on_tokens
+        # Of each branch, by the sample at which a block starts: a stream moves on by a few blocks.
+        self._kept: dict[str, dict[int, Tensor]] = {name: {} for name in bundle.branches}
         self._wanted: tuple[Sound, int] | None = None
         self._sound: Sound | None = None
-        self._last_start = 0
         self._is_asked = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="earmark inspector", daemon=True)
@@ -74,9 +77,25 @@ class Inspector:
         samples = sound.read(start, count) if start >= 0 and count > 0 else None
         if samples is None:
             return None
-        # The engine's memory of a stream goes forward only.
-        if sound is not self._sound or start < self._last_start or count < WINDOW_SAMPLES:
-            self._engine.reset()
-        self._sound, self._last_start = sound, start
-        window = np.pad(samples, (0, WINDOW_SAMPLES - count))
-        return Tokens(start, self._engine.look(window, start))
+        if sound is not self._sound or count < WINDOW_SAMPLES:
+            for kept in self._kept.values():
+                kept.clear()
+        self._sound = sound
+        window = torch.from_numpy(np.pad(samples, (0, WINDOW_SAMPLES - count)))
+        return Tokens(start, {name: self._tokens(name, window, start) for name in self._kept})
+
+    @torch.inference_mode()
+    def _tokens(self, name: str, window: Tensor, start: int) -> NDArray[np.float32]:
+        branch, kept = self._bundle.branches[name], self._kept[name]
+        size = branch.block_samples
+        wanted = range(start, start + WINDOW_SAMPLES, size)
+        missing = [first for first in wanted if first not in kept]
+        if missing:
+            at = torch.tensor(missing)[:, None] - start + torch.arange(size)
+            kept.update(
+                zip(missing, branch.tokens(window[at].to(self._bundle.device)), strict=True)
+            )
+        tokens = torch.cat([kept[first] for first in wanted])
+        for first in [first for first in kept if first not in wanted]:
+            del kept[first]
+        return tokens.cpu().numpy()

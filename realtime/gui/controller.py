@@ -12,7 +12,6 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from earmark.models.bundle import Bundle, load_bundle
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
@@ -252,7 +251,7 @@ class Controller(QObject):
         def on_tokens(tokens: Tokens) -> None:
             self.bridge.post(lambda: self.looked.emit(tokens))
 
-        self._inspector = Inspector(InferenceEngine(bundle), on_tokens)
+        self._inspector = Inspector(bundle, on_tokens)
         self.changed.emit()
 
     def _take(self, hearing: Hearing, source: Source, bundle: Bundle) -> None:
