@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from .config import BRANCH_NAMES
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
+from .runtime import Runtime, TorchRuntime
 from .tagger import Tagger
 from .timebase import WINDOW_SAMPLES
 
@@ -72,12 +74,24 @@ class Bundle:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings.
         device: Where all of them live.
+
+    On the processor it runs on as many threads as torch had when ``runtime`` was first asked for.
     """
 
     metadata: BundleMetadata
     branches: Mapping[str, LoadedBranch]
     head: LoadedHead
     device: torch.device
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What runs it live and on files: compiled on the processor, its own modules elsewhere."""
+        if self.device.type != "cpu":
+            return TorchRuntime(self.branches, self.head, self.device)
+        # Compiling takes most of a second, importing the compiler a part of it.
+        from .compiled.tagger import CompiledTagger
+
+        return CompiledTagger(self.branches, self.head, threads=torch.get_num_threads())
 
 
 def choose_device(asked: str) -> torch.device:

@@ -1,0 +1,150 @@
+"""A bundle compiled for the processor: three graphs, run by ONNX Runtime."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.models.config import BRANCH_NAMES
+from earmark.models.runtime import Features
+from earmark.models.timebase import (
+    CHUNK_SAMPLES,
+    CHUNKS_PER_WINDOW,
+    FRAME_SAMPLES,
+    FRAMES_PER_WINDOW,
+)
+
+from .constant_q import ConstantQGraph
+from .convolutions import write_mobilenet, write_waveform
+from .encoder import EncoderGraph
+from .graph import Graph
+from .spectra import write_log_mel, write_timbre
+from .weights import weights_of
+
+#: What is kept of a frame, for each branch that hears frames.
+_FRAME_BRANCHES: Final = ("pitch", "timbre", "waveform")
+
+_Floats = NDArray[np.float32]
+
+
+class CompiledTagger:
+    """A runtime on graphs written from the weights of a bundle.
+
+    All computing is in float32 and differs from the bundle's own modules in the order of sums
+    alone. Branches can be left out to see what one of them costs; without all four there is no
+    combined answer.
+
+    Args:
+        branches: By name, in the order of the head's input.
+        head: Combines their embeddings; None where branches are left out.
+        threads: Of the processor.
+    """
+
+    block_sizes: tuple[int, ...] = (FRAME_SAMPLES, CHUNK_SAMPLES)
+
+    def __init__(self, branches: Mapping[str, Any], head: Any | None, *, threads: int) -> None:
+        encoders = {name: EncoderGraph(branch) for name, branch in branches.items()}
+        self._frames = [name for name in _FRAME_BRANCHES if name in branches]
+        self._chunks = [name for name in ("neuralogram",) if name in branches]
+        pitch = None
+        if "pitch" in branches:
+            pitch = ConstantQGraph(branches["pitch"].front_end.constant_q)
+        frames = _frame_graph(branches, encoders, pitch, self._frames) if self._frames else None
+        chunks = _chunk_graph(branches, encoders) if self._chunks else None
+        self._blocks = {
+            size: graph.session(threads=threads)
+            for size, graph in ((FRAME_SAMPLES, frames), (CHUNK_SAMPLES, chunks))
+            if graph is not None
+        }
+        windows = _window_graph(encoders, head, pitch, self._frames, self._chunks)
+        self._windows = windows.session(threads=threads)
+
+    def features(self, blocks: _Floats) -> Features:
+        """Return what the branches keep of frames or chunks."""
+        session = self._blocks.get(blocks.shape[1])
+        return () if session is None else tuple(session.run(None, {"blocks": blocks}))
+
+    def logits(
+        self, features: Sequence[Features], first: Sequence[NDArray[np.int64]]
+    ) -> tuple[_Floats, _Floats]:
+        """Return combined logits (windows, tags) and branch logits (windows, branches, tags)."""
+        frames, chunks = features
+        names = (*self._frames, *self._chunks)
+        fed = dict(zip(names, (*frames, *chunks), strict=True))
+        if self._frames:
+            fed["first_frame"] = first[0]
+        if self._chunks:
+            fed["first_chunk"] = first[1]
+        combined, by_branch = self._windows.run(None, fed)
+        return combined, by_branch
+
+
+def _frame_graph(
+    branches: Mapping[str, Any],
+    encoders: Mapping[str, EncoderGraph],
+    pitch: ConstantQGraph | None,
+    names: Sequence[str],
+) -> Graph:
+    graph = Graph()
+    frames = graph.input("blocks", ["frames", FRAME_SAMPLES])
+    for name in names:
+        if name == "pitch" and pitch is not None:
+            value = pitch.write_products(graph, frames)
+        else:
+            write = write_timbre if name == "timbre" else write_waveform
+            value = write(graph, frames, branches[name].front_end, encoders[name].projection)
+        graph.output(name, value)
+    return graph
+
+
+def _chunk_graph(branches: Mapping[str, Any], encoders: Mapping[str, EncoderGraph]) -> Graph:
+    graph = Graph()
+    front_end = branches["neuralogram"].front_end
+    images = write_log_mel(graph, graph.input("blocks", ["chunks", CHUNK_SAMPLES]), front_end)
+    projection = encoders["neuralogram"].projection
+    graph.output("neuralogram", write_mobilenet(graph, images, front_end.mobilenet, projection))
+    return graph
+
+
+def _window_graph(
+    encoders: Mapping[str, EncoderGraph],
+    head: Any | None,
+    pitch: ConstantQGraph | None,
+    frame_names: Sequence[str],
+    chunk_names: Sequence[str],
+) -> Graph:
+    graph = Graph()
+    tokens: dict[str, str] = {}
+    for names, kind, count in (
+        (frame_names, "frame", FRAMES_PER_WINDOW),
+        (chunk_names, "chunk", CHUNKS_PER_WINDOW),
+    ):
+        if not names:
+            continue
+        first = graph.input(f"first_{kind}", ["windows"], np.int64)
+        at = graph.op("Unsqueeze", first, graph.integers([1]))
+        rows = graph.op("Add", at, graph.integers(np.arange(count)))
+        for name in names:
+            if name == "pitch" and pitch is not None:
+                kept = graph.input(name, [kind, pitch.n_products])
+                peaks = pitch.write_peaks(
+                    graph, kept, graph.op("Unsqueeze", at, graph.integers([2]))
+                )
+                projection = graph.floats(encoders[name].projection)
+                tokens[name] = graph.op("MatMul", peaks, projection)
+            else:
+                kept = graph.input(name, [kind, encoders[name].projection.shape[1]])
+                tokens[name] = graph.op("Gather", kept, rows, axis=0)
+    written = [encoders[name].write(graph, tokens[name]) for name in BRANCH_NAMES if name in tokens]
+    logits = [graph.op("Unsqueeze", value, graph.integers([1])) for _, value in written]
+    by_branch = graph.op("Concat", *logits, axis=1)
+    if head is None:
+        combined = graph.op("ReduceMean", by_branch, graph.integers([1]), keepdims=0)
+    else:
+        weights = weights_of(head)
+        joint = graph.op("Concat", *[embedding for embedding, _ in written], axis=1)
+        combined = graph.affine(joint, weights["weight"][-1], weights["bias"][-1])
+    graph.output("combined", combined)
+    graph.output("branches", by_branch)
+    return graph
