@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Made again where what is to be installed has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint wheel lock
+.PHONY: demo test lint wheel lock bench
 
 demo: $(INSTALLED)
 	$(BIN)/earmark file assets/demo.flac
@@ -20,6 +20,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# How fast it is here; `make bench PEER=yamnet=FILE.tflite` measures another tagger beside it.
+bench: $(INSTALLED)
+	$(BIN)/earmark bench $(if $(PEER),--peer $(PEER))
 
 # A wheel, built and tried in an environment that has nothing else of the project.
 wheel: $(INSTALLED)

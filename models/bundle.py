@@ -86,12 +86,19 @@ class Bundle:
     @cached_property
     def runtime(self) -> Runtime:
         """What runs it live and on files: compiled on the processor, its own modules elsewhere."""
+        return self._run_by(self.branches, self.head)
+
+    def runtime_of(self, name: str) -> Runtime:
+        """Return what runs one branch by itself, to see what it costs."""
+        return self._run_by({name: self.branches[name]}, None)
+
+    def _run_by(self, branches: Mapping[str, LoadedBranch], head: LoadedHead | None) -> Runtime:
         if self.device.type != "cpu":
-            return TorchRuntime(self.branches, self.head, self.device)
+            return TorchRuntime(branches, head, self.device)
         # Compiling takes most of a second, importing the compiler a part of it.
         from .compiled.tagger import CompiledTagger
 
-        return CompiledTagger(self.branches, self.head, threads=torch.get_num_threads())
+        return CompiledTagger(branches, head, threads=torch.get_num_threads())
 
 
 def choose_device(asked: str) -> torch.device:

@@ -67,12 +67,12 @@ class TorchRuntime:
 
     Args:
         branches: By name, in the order of the head's input.
-        head: Combines their embeddings.
+        head: Combines their embeddings; without one, what is combined is their mean.
         device: Where they live.
     """
 
     def __init__(
-        self, branches: Mapping[str, TorchBranch], head: TorchHead, device: torch.device
+        self, branches: Mapping[str, TorchBranch], head: TorchHead | None, device: torch.device
     ) -> None:
         self._branches = list(branches.values())
         self._head = head
@@ -98,8 +98,11 @@ class TorchRuntime:
                 found = tokens[at].flatten(1, 2)  # (windows, tokens, features)
                 encoded[id(branch)] = branch.encode(found)
         pairs = [encoded[id(branch)] for branch in self._branches]
-        combined = self._head(torch.cat([embedding for embedding, _ in pairs], dim=1))
         by_branch = torch.stack([logits for _, logits in pairs], dim=1)
+        if self._head is None:
+            combined = by_branch.mean(dim=1)
+        else:
+            combined = self._head(torch.cat([embedding for embedding, _ in pairs], dim=1))
         return combined.cpu().numpy(), by_branch.cpu().numpy()
 
     def _of_size(self, size: int) -> list[TorchBranch]:

@@ -32,12 +32,11 @@ class CompiledTagger:
     """A runtime on graphs written from the weights of a bundle.
 
     All computing is in float32 and differs from the bundle's own modules in the order of sums
-    alone. Branches can be left out to see what one of them costs; without all four there is no
-    combined answer.
+    alone. Branches can be left out, to see what one of them costs.
 
     Args:
         branches: By name, in the order of the head's input.
-        head: Combines their embeddings; None where branches are left out.
+        head: Combines their embeddings; without one, what is combined is the branches' mean.
         threads: Of the processor.
     """
 
