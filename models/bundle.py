@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,10 @@ from .timebase import WINDOW_SAMPLES
 # TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
 # of a bundle: it runs without the code that made it, on every supported Python and torch.
 _DEPRECATION = r"`torch\.jit\.\w+` is (deprecated|not supported)"
+
+
+#: ``mixed``: the MobileNet's larger layers in 8 bits, the rest in float32; or all in ``float32``.
+Precision = Literal["mixed", "float32"]
 
 
 @contextmanager
@@ -74,6 +78,7 @@ class Bundle:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings.
         device: Where all of them live.
+        precision: That the processor computes in; elsewhere it is always float32.
 
     On the processor it runs on as many threads as torch had when ``runtime`` was first asked for.
     """
@@ -82,6 +87,7 @@ class Bundle:
     branches: Mapping[str, LoadedBranch]
     head: LoadedHead
     device: torch.device
+    precision: Precision = "mixed"
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -98,7 +104,12 @@ class Bundle:
         # Compiling takes most of a second, importing the compiler a part of it.
         from .compiled.tagger import CompiledTagger
 
-        return CompiledTagger(branches, head, threads=torch.get_num_threads())
+        return CompiledTagger(
+            branches,
+            head,
+            threads=torch.get_num_threads(),
+            eight_bits=self.precision == "mixed",
+        )
 
 
 def choose_device(asked: str) -> torch.device:
@@ -121,7 +132,9 @@ def choose_device(asked: str) -> torch.device:
     return torch.device(asked)
 
 
-def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
+def load_bundle(
+    folder: Path | None = None, *, device: str = "auto", precision: Precision = "mixed"
+) -> Bundle:
     """Load a bundle, the shipped one by default.
 
     Every field and every checksum is checked before a tensor is read. TorchScript modules are read
@@ -130,6 +143,7 @@ def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
     Args:
         folder: Of the bundle.
         device: ``auto`` (CUDA where there is one, else MPS, else the processor) or a name.
+        precision: That the processor computes in.
 
     Raises:
         BundleError: If the bundle is missing, broken, altered, or of another version or rate.
@@ -153,6 +167,7 @@ def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
         branches={name: cast("LoadedBranch", modules[f"{name}.pt"]) for name in BRANCH_NAMES},
         head=cast("LoadedHead", modules["head.pt"]),
         device=where,
+        precision=precision,
     )
 
 

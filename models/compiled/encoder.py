@@ -81,21 +81,26 @@ class EncoderGraph:
         joint = graph.reshape(joint, -1, 3 * self._heads, self._head_dim, count)
         queries, keys, values = graph.ops("Split", joint, count=3, axis=1, num_outputs=3)
         scores = graph.op("FusedMatMul", queries, keys, domain=CONTRIB, transA=1)
-        shares = self._shares(graph, scores, weight, bias)
-        gathered = graph.op("FusedMatMul", values, shares, domain=CONTRIB, transB=1)
+        gathered = self._gathered(graph, scores, values, count, self._largest_score(weight, bias))
         gathered = graph.op("Transpose", graph.reshape(gathered, -1, inner, count), perm=[0, 2, 1])
         gathered = graph.affine(
             graph.reshape(gathered, -1, inner), *linear(layer, "attention.output")
         )
         return graph.op("Add", tokens, gathered)
 
-    def _shares(self, graph: Graph, scores: str, weight: Array, bias: Array) -> str:
-        """Return the softmax of the scores over their last axis."""
-        if self._largest_score(weight, bias) > _WIDEST_SCORE:
-            return graph.op("Softmax", scores, axis=-1)
-        # No score can overflow, so none need be taken off first: half the work of a softmax.
+    def _gathered(
+        self, graph: Graph, scores: str, values: str, count: int, largest_score: float
+    ) -> str:
+        """Return the values weighted with the softmax of the scores, tokens in columns."""
+        if largest_score > _WIDEST_SCORE:
+            shares = graph.op("Softmax", scores, axis=-1)
+            return graph.op("FusedMatMul", values, shares, domain=CONTRIB, transB=1)
+        # No score can overflow, so none need be taken off first; and what is gathered is less to
+        # divide than the shares are.
         raised = graph.op("Exp", scores)
-        return graph.op("Div", raised, graph.op("ReduceSum", raised, graph.integers([-1])))
+        total = graph.op("ReduceSum", raised, graph.integers([-1]), keepdims=0)
+        gathered = graph.op("FusedMatMul", values, raised, domain=CONTRIB, transB=1)
+        return graph.op("Div", gathered, graph.reshape(total, -1, self._heads, 1, count))
 
     def _largest_score(self, weight: Array, bias: Array) -> float:
         """Return what no query times a key can exceed: a normalized token has a bounded length."""

@@ -43,11 +43,15 @@ class Graph:
 
     def floats(self, values: ArrayLike) -> str:
         """Return a float32 constant."""
-        return self._constant(np.ascontiguousarray(values, np.float32))
+        return self._constant(np.asarray(values).astype(np.float32))
 
-    def integers(self, values: ArrayLike) -> str:
-        """Return an int64 constant: shapes, axes and indices."""
-        return self._constant(np.ascontiguousarray(values, np.int64))
+    def integers(self, values: ArrayLike, dtype: type[np.integer] = np.int64) -> str:
+        """Return a constant of whole numbers; int64 are shapes, axes and indices."""
+        return self._constant(np.asarray(values).astype(dtype))
+
+    def bytes(self, values: ArrayLike) -> str:
+        """Return a uint8 constant."""
+        return self.integers(values, np.uint8)
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Return the value of an operator that has one."""

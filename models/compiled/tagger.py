@@ -16,10 +16,11 @@ from earmark.models.timebase import (
 )
 
 from .constant_q import ConstantQGraph
-from .convolutions import write_mobilenet, write_waveform
 from .encoder import EncoderGraph
 from .graph import Graph
+from .mobilenet import write_mobilenet
 from .spectra import write_log_mel, write_timbre
+from .waveform import write_waveform
 from .weights import weights_of
 
 #: What is kept of a frame, for each branch that hears frames.
@@ -31,18 +32,26 @@ _Floats = NDArray[np.float32]
 class CompiledTagger:
     """A runtime on graphs written from the weights of a bundle.
 
-    All computing is in float32 and differs from the bundle's own modules in the order of sums
-    alone. Branches can be left out, to see what one of them costs.
+    In float32 it differs from the bundle's own modules in the order of sums alone. Branches can be
+    left out, to see what one of them costs.
 
     Args:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings; without one, what is combined is the branches' mean.
         threads: Of the processor.
+        eight_bits: Whether the MobileNet computes in 8 bits where it is largest.
     """
 
     block_sizes: tuple[int, ...] = (FRAME_SAMPLES, CHUNK_SAMPLES)
 
-    def __init__(self, branches: Mapping[str, Any], head: Any | None, *, threads: int) -> None:
+    def __init__(
+        self,
+        branches: Mapping[str, Any],
+        head: Any | None,
+        *,
+        threads: int,
+        eight_bits: bool = False,
+    ) -> None:
         encoders = {name: EncoderGraph(branch) for name, branch in branches.items()}
         self._frames = [name for name in _FRAME_BRANCHES if name in branches]
         self._chunks = [name for name in ("neuralogram",) if name in branches]
@@ -50,7 +59,7 @@ class CompiledTagger:
         if "pitch" in branches:
             pitch = ConstantQGraph(branches["pitch"].front_end.constant_q)
         frames = _frame_graph(branches, encoders, pitch, self._frames) if self._frames else None
-        chunks = _chunk_graph(branches, encoders) if self._chunks else None
+        chunks = _chunk_graph(branches, encoders, eight_bits) if self._chunks else None
         self._blocks = {
             size: graph.session(threads=threads)
             for size, graph in ((FRAME_SAMPLES, frames), (CHUNK_SAMPLES, chunks))
@@ -97,12 +106,17 @@ def _frame_graph(
     return graph
 
 
-def _chunk_graph(branches: Mapping[str, Any], encoders: Mapping[str, EncoderGraph]) -> Graph:
+def _chunk_graph(
+    branches: Mapping[str, Any], encoders: Mapping[str, EncoderGraph], eight_bits: bool
+) -> Graph:
     graph = Graph()
     front_end = branches["neuralogram"].front_end
     images = write_log_mel(graph, graph.input("blocks", ["chunks", CHUNK_SAMPLES]), front_end)
     projection = encoders["neuralogram"].projection
-    graph.output("neuralogram", write_mobilenet(graph, images, front_end.mobilenet, projection))
+    features = write_mobilenet(
+        graph, images, front_end.mobilenet, projection, eight_bits=eight_bits
+    )
+    graph.output("neuralogram", features)
     return graph
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from earmark.models.compiled.convolutions import write_waveform
 from earmark.models.compiled.encoder import EncoderGraph
 from earmark.models.compiled.graph import Graph
 from earmark.models.compiled.tagger import CompiledTagger
+from earmark.models.compiled.waveform import write_waveform
 from earmark.models.config import BRANCH_NAMES, WaveformConfig
 from earmark.models.frontends.waveform import WaveformFrontEnd
 from earmark.models.runtime import TorchRuntime

@@ -1,4 +1,4 @@
-"""Learned filters as graphs: those of the waveform branch and those of the MobileNet."""
+"""The waveform branch's learned filters as a graph."""
 
 from typing import Any
 
@@ -7,9 +7,7 @@ import numpy as np
 from earmark.models.timebase import FRAME_SAMPLES
 
 from .graph import Graph
-from .weights import Array, batch_norm, weights_of
-
-_EPSILON = 1e-5  # of torch's batch normalization
+from .weights import Array, weights_of
 
 
 def write_waveform(graph: Graph, frames: str, front_end: Any, projection: Array) -> str:
@@ -63,33 +61,3 @@ def _cut(graph: Graph, value: str, start: int, end: int) -> str:
     return graph.op(
         "Slice", value, graph.integers([start]), graph.integers([end]), graph.integers([2])
     )
-
-
-def write_mobilenet(graph: Graph, images: str, mobilenet: Any, projection: Array) -> str:
-    """Return projected features ``(images, d_model)`` of ``(images, 1, height, width)``.
-
-    Args:
-        graph: To write to.
-        images: (images, 1, height, width).
-        mobilenet: ``earmark.models.mobilenet.MobileNetV1``.
-        projection: (channels, d_model).
-    """
-    value = images
-    for _, layer in sorted(mobilenet.layers.named_children(), key=lambda child: int(child[0])):
-        convolution = dict(layer.named_children())["0"]
-        weights = weights_of(layer)
-        scale, shift = batch_norm(weights, "1", _EPSILON)
-        kernel = weights["0.weight"] * scale[:, None, None, None]
-        value = graph.op(
-            "Conv",
-            value,
-            graph.floats(kernel),
-            graph.floats(shift),
-            group=int(convolution.groups),
-            strides=list(convolution.stride),
-            pads=[kernel.shape[2] // 2] * 4,
-        )
-        value = graph.op("Clip", value, graph.floats(0.0), graph.floats(6.0))
-    pooled = graph.op("GlobalAveragePool", value)
-    pooled = graph.reshape(pooled, -1, projection.shape[0])
-    return graph.op("MatMul", pooled, graph.floats(projection))
