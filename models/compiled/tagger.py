@@ -39,7 +39,8 @@ class CompiledTagger:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings; without one, what is combined is the branches' mean.
         threads: Of the processor.
-        eight_bits: Whether the MobileNet computes in 8 bits where it is largest.
+        eight_bits: Whether the learned filters, and the MobileNet where it is largest, compute in 8
+            bits.
     """
 
     block_sizes: tuple[int, ...] = (FRAME_SAMPLES, CHUNK_SAMPLES)
@@ -58,7 +59,9 @@ class CompiledTagger:
         pitch = None
         if "pitch" in branches:
             pitch = ConstantQGraph(branches["pitch"].front_end.constant_q)
-        frames = _frame_graph(branches, encoders, pitch, self._frames) if self._frames else None
+        frames = None
+        if self._frames:
+            frames = _frame_graph(branches, encoders, pitch, self._frames, eight_bits)
         chunks = _chunk_graph(branches, encoders, eight_bits) if self._chunks else None
         self._blocks = {
             size: graph.session(threads=threads)
@@ -93,15 +96,18 @@ def _frame_graph(
     encoders: Mapping[str, EncoderGraph],
     pitch: ConstantQGraph | None,
     names: Sequence[str],
+    eight_bits: bool,
 ) -> Graph:
     graph = Graph()
     frames = graph.input("blocks", ["frames", FRAME_SAMPLES])
     for name in names:
+        front_end, projection = branches[name].front_end, encoders[name].projection
         if name == "pitch" and pitch is not None:
             value = pitch.write_products(graph, frames)
+        elif name == "timbre":
+            value = write_timbre(graph, frames, front_end, projection)
         else:
-            write = write_timbre if name == "timbre" else write_waveform
-            value = write(graph, frames, branches[name].front_end, encoders[name].projection)
+            value = write_waveform(graph, frames, front_end, projection, eight_bits=eight_bits)
         graph.output(name, value)
     return graph
 

@@ -1,6 +1,6 @@
-"""The waveform branch's learned filters as a graph."""
+"""The waveform branch's learned filters as a graph, in float32 or in 8 bits."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -9,8 +9,18 @@ from earmark.models.timebase import FRAME_SAMPLES
 from .graph import Graph
 from .weights import Array, weights_of
 
+# Neighbouring positions whose responses are one product in 8 bits: a window of sound is cut out
+# once for all of them, at the price of some zeros among their filters.
+_POSITIONS: Final = 25
 
-def write_waveform(graph: Graph, frames: str, front_end: Any, projection: Array) -> str:
+# Steps on either side of zero. Seven bits of sound: with eight, two products could overflow the 16
+# bits in which processors without instructions for neural networks add them.
+_STEPS: Final = 63
+
+
+def write_waveform(
+    graph: Graph, frames: str, front_end: Any, projection: Array, *, eight_bits: bool
+) -> str:
     """Return projected features ``(frames, d_model)`` of ``(frames, 400)``.
 
     Args:
@@ -18,8 +28,11 @@ def write_waveform(graph: Graph, frames: str, front_end: Any, projection: Array)
         frames: (frames, 400).
         front_end: ``earmark.models.frontends.waveform.WaveformFrontEnd``.
         projection: (filters, d_model).
+        eight_bits: Whether filters are rounded to 8 bits, each by itself, and frames to 7.
     """
-    loudest = _write_loudest(graph, frames, weights_of(front_end)["filters"])
+    filters = weights_of(front_end)["filters"]
+    write_loudest = _write_loudest_in_8_bits if eight_bits else _write_loudest
+    loudest = write_loudest(graph, frames, filters)
     if bool(front_end.log_compression):
         heard = graph.op("Add", graph.op("Relu", loudest), graph.floats(float(front_end.floor)))
         loudest = graph.op("Log", heard)
@@ -54,6 +67,43 @@ def _write_loudest(graph: Graph, frames: str, filters: Array) -> str:
         responses = graph.op("Add", shared, own)
         loudest.append(graph.op("ReduceMax", responses, graph.integers([2]), keepdims=0))
     return graph.op("Max", *loudest)
+
+
+def _write_loudest_in_8_bits(graph: Graph, frames: str, filters: Array) -> str:
+    """Return the maximum of each filter's responses, ``(frames, filters)``.
+
+    A frame is measured in steps of its own loudest sample, so that it does not matter in whose
+    company it is heard. Whole numbers are compared; only the loudest become responses again.
+    """
+    n_filters, n_taps = filters.shape
+    left = (n_taps - 1) // 2
+    width = n_taps + _POSITIONS - 1
+    steps = np.maximum(np.abs(filters).max(axis=1), 1e-9) / 127
+    shifted = np.zeros((width, _POSITIONS, n_filters))
+    for position in range(_POSITIONS):
+        shifted[position : position + n_taps, position] = np.round(filters / steps[:, None]).T
+    peak = graph.op("ReduceMax", graph.op("Abs", frames), graph.integers([1]), keepdims=1)
+    peak = graph.op("Max", peak, graph.floats(1e-9))
+    middle = graph.bytes(64)
+    rounded = graph.op(
+        "QuantizeLinear", graph.op("Div", frames, peak), graph.floats(1 / _STEPS), middle
+    )
+    pads = graph.integers([0, left, 0, n_taps - 1 - left])
+    rounded = graph.op("Pad", rounded, pads, middle)
+    at = np.arange(0, FRAME_SAMPLES, _POSITIONS)[:, None] + np.arange(width)
+    windows = graph.op("Gather", rounded, graph.integers(at), axis=1)  # (frames, 16, width)
+    products = graph.op(
+        "MatMulInteger",
+        windows,
+        graph.integers(shifted.reshape(width, -1), np.int8),
+        middle,
+        graph.integers(0, np.int8),
+    )
+    loudest = graph.op("ReduceMax", products, graph.integers([1]), keepdims=0)
+    loudest = graph.reshape(loudest, -1, _POSITIONS, n_filters)
+    loudest = graph.op("ReduceMax", loudest, graph.integers([1]), keepdims=0)
+    loudest = graph.op("Cast", loudest, to=1)  # 1: float32
+    return graph.op("Mul", graph.op("Mul", loudest, graph.floats(steps / _STEPS)), peak)
 
 
 def _cut(graph: Graph, value: str, start: int, end: int) -> str:

@@ -1,12 +1,15 @@
 """The compiled graphs say what the modules say that they were written from."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from earmark.models.bundle import Bundle, load_bundle
 from earmark.models.compiled.encoder import EncoderGraph
 from earmark.models.compiled.graph import Graph
 from earmark.models.compiled.tagger import CompiledTagger
@@ -14,6 +17,8 @@ from earmark.models.compiled.waveform import write_waveform
 from earmark.models.config import BRANCH_NAMES, WaveformConfig
 from earmark.models.frontends.waveform import WaveformFrontEnd
 from earmark.models.runtime import TorchRuntime
+
+ASSETS = Path(__file__).parents[2] / "assets"
 
 
 def answers(runtime, sound: np.ndarray, hop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,14 +100,61 @@ def test_scores_too_large_for_a_bare_exponential_are_still_a_softmax(tiny_tagger
         np.testing.assert_allclose(found, branch.encode(tokens)[0], atol=2e-4)
 
 
+@pytest.mark.parametrize(("eight_bits", "tolerance"), [(False, 1e-4), (True, 0.02)])
 @pytest.mark.parametrize("taps", [200, 199, 7])
-def test_filters_of_any_length_find_their_loudest_response(noise, taps: int) -> None:
+def test_filters_of_any_length_find_their_loudest_response(
+    noise, taps: int, eight_bits: bool, tolerance: float
+) -> None:
     front_end = WaveformFrontEnd(WaveformConfig(n_filters=5, filter_samples=taps))
     blocks = noise(amplitude=0.7).reshape(40, 400)
     graph = Graph()
-    value = write_waveform(graph, graph.input("frames", ["n", 400]), front_end, np.eye(5))
+    value = write_waveform(
+        graph, graph.input("frames", ["n", 400]), front_end, np.eye(5), eight_bits=eight_bits
+    )
     graph.output("features", value)
     (found,) = graph.session(threads=1).run(None, {"frames": blocks})
     with torch.inference_mode():
         wanted = front_end(torch.from_numpy(blocks))[:, 0]
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    np.testing.assert_allclose(found, wanted, atol=tolerance)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Bundle:
+    return load_bundle(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def demo() -> np.ndarray:
+    return soundfile.read(ASSETS / "demo.flac", dtype="float32")[0][: 42 * 16_000]
+
+
+def probabilities(bundle: Bundle, sound: np.ndarray, **settings: bool) -> np.ndarray:
+    runtime = CompiledTagger(bundle.branches, bundle.head, threads=1, **settings)
+    return bundle.metadata.calibration.combined(answers(runtime, sound, 1_600)[0])
+
+
+def test_shipped_model_keeps_its_probabilities_in_float32(shipped, demo) -> None:
+    modules = TorchRuntime(shipped.branches, shipped.head, shipped.device)
+    wanted = shipped.metadata.calibration.combined(answers(modules, demo, 1_600)[0])
+    assert np.abs(probabilities(shipped, demo) - wanted).max() <= 1e-3
+
+
+def test_shipped_model_keeps_its_tags_in_8_bits(shipped, demo) -> None:
+    exact = probabilities(shipped, demo)
+    rounded = probabilities(shipped, demo, eight_bits=True)
+    best = [np.argsort(-p, axis=1)[:, :5] for p in (exact, rounded)]
+    kept = [len(set(a) & set(b)) / 5 for a, b in zip(*best, strict=True)]
+    assert np.mean(kept) >= 0.99
+    assert np.abs(exact - rounded).max() <= 0.03
+
+
+def test_blocks_in_8_bits_do_not_depend_on_their_company(tiny_bundle, noise) -> None:
+    runtime = CompiledTagger(tiny_bundle.branches, tiny_bundle.head, threads=1, eight_bits=True)
+    for size in runtime.block_sizes:
+        blocks = noise(amplitude=0.01).reshape(-1, size)
+        company = blocks.copy()
+        company[1:] *= 90
+        for alone, among in zip(
+            runtime.features(blocks[:1]), runtime.features(company), strict=True
+        ):
+            np.testing.assert_allclose(alone[0], among[0], rtol=0, atol=1e-5)
