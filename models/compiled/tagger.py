@@ -26,6 +26,10 @@ from .weights import weights_of
 #: What is kept of a frame, for each branch that hears frames.
 _FRAME_BRANCHES: Final = ("pitch", "timbre", "waveform")
 
+# What is computed at once: more would leave the processor's cache, and take memory besides.
+_SAMPLES_AT_ONCE: Final = 64 * CHUNK_SAMPLES
+_WINDOWS_AT_ONCE: Final = 32
+
 _Floats = NDArray[np.float32]
 
 
@@ -74,7 +78,13 @@ class CompiledTagger:
     def features(self, blocks: _Floats) -> Features:
         """Return what the branches keep of frames or chunks."""
         session = self._blocks.get(blocks.shape[1])
-        return () if session is None else tuple(session.run(None, {"blocks": blocks}))
+        if session is None:
+            return ()
+        most = _SAMPLES_AT_ONCE // blocks.shape[1]
+        found = [
+            session.run(None, {"blocks": blocks[i : i + most]}) for i in range(0, len(blocks), most)
+        ]
+        return tuple(found[0]) if len(found) == 1 else tuple(map(np.concatenate, zip(*found)))
 
     def logits(
         self, features: Sequence[Features], first: Sequence[NDArray[np.int64]]
@@ -83,11 +93,19 @@ class CompiledTagger:
         frames, chunks = features
         names = (*self._frames, *self._chunks)
         fed = dict(zip(names, (*frames, *chunks), strict=True))
-        if self._frames:
-            fed["first_frame"] = first[0]
-        if self._chunks:
-            fed["first_chunk"] = first[1]
-        combined, by_branch = self._windows.run(None, fed)
+        starts = {
+            name: rows
+            for name, rows, is_heard in (
+                ("first_frame", first[0], self._frames),
+                ("first_chunk", first[1], self._chunks),
+            )
+            if is_heard
+        }
+        found = []
+        for i in range(0, len(first[0]), _WINDOWS_AT_ONCE):
+            part = {name: rows[i : i + _WINDOWS_AT_ONCE] for name, rows in starts.items()}
+            found.append(self._windows.run(None, {**fed, **part}))
+        combined, by_branch = found[0] if len(found) == 1 else map(np.concatenate, zip(*found))
         return combined, by_branch
 
 
