@@ -26,7 +26,7 @@ from .timebase import WINDOW_SAMPLES
 _DEPRECATION = r"`torch\.jit\.\w+` is (deprecated|not supported)"
 
 
-#: ``mixed``: learned filters and the MobileNet's larger layers in 8 bits; or all in ``float32``.
+#: ``mixed``: the layers with the most work or weights in 8 bits; or all in ``float32``.
 Precision = Literal["mixed", "float32"]
 
 

@@ -9,6 +9,7 @@ from .graph import CONTRIB, Graph
 from .weights import Array, Weights, after, batch_norm, linear, part_of, weights_of
 
 _EPSILON: Final = 1e-5  # of torch's layer and batch normalizations
+_BLOCK: Final = 32  # weights that share a step when they are rounded
 _WIDEST_SCORE: Final = 80.0  # exp of more comes near the end of float32
 
 
@@ -38,12 +39,13 @@ class EncoderGraph:
             self.projection, bias = after(*norm, self.projection, bias)
         self._positions = bias + self._weights["positions"]
 
-    def write(self, graph: Graph, projected: str) -> tuple[str, str]:
+    def write(self, graph: Graph, projected: str, *, eight_bits: bool = False) -> tuple[str, str]:
         """Return embeddings and logits of windows.
 
         Args:
             graph: To write to.
             projected: (windows, tokens, d_model), features times ``projection``.
+            eight_bits: Whether the classifier's weights are rounded; the embedding's never are.
         """
         tokens = graph.op("Add", projected, graph.floats(self._positions))
         tokens = graph.reshape(tokens, -1, self._width)
@@ -64,9 +66,34 @@ class EncoderGraph:
         )
         tokens = graph.reshape(tokens, -1, count, self._width)
         embedding = graph.op("ReduceMean", tokens, graph.integers([1]), keepdims=0)
-        hidden = graph.affine(embedding, *linear(self._classifier, "0"))
-        logits = graph.affine(graph.op("Relu", hidden), *linear(self._classifier, "3"))
-        return embedding, logits
+        apply = self._in_8_bits if eight_bits else Graph.affine
+        hidden = apply(graph, embedding, *linear(self._classifier, "0"))
+        return embedding, apply(graph, graph.op("Relu", hidden), *linear(self._classifier, "3"))
+
+    @staticmethod
+    def _in_8_bits(graph: Graph, value: str, weight: Array, bias: Array) -> str:
+        """Return ``value @ weight + bias``, weights rounded in blocks.
+
+        For one window the work is to fetch the weights: a quarter of the bytes, a quarter of it.
+        """
+        inputs, outputs = weight.shape
+        padded = np.pad(weight.T, ((0, 0), (0, -inputs % _BLOCK)))
+        blocks = padded.reshape(outputs, -1, _BLOCK)
+        steps = np.maximum(np.abs(blocks).max(axis=2), 1e-9) / 127
+        rounded = np.round(blocks / steps[:, :, None]) + 128
+        product = graph.op(
+            "MatMulNBits",
+            value,
+            graph.bytes(rounded),
+            graph.floats(steps.ravel()),
+            domain=CONTRIB,
+            K=inputs,
+            N=outputs,
+            bits=8,
+            block_size=_BLOCK,
+            accuracy_level=4,  # what is multiplied is rounded as well, each window by itself
+        )
+        return graph.op("Add", product, graph.floats(bias))
 
     def _attention(self, graph: Graph, tokens: str, layer: Weights, count: int) -> str:
         inner = self._heads * self._head_dim

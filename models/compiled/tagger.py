@@ -43,8 +43,8 @@ class CompiledTagger:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings; without one, what is combined is the branches' mean.
         threads: Of the processor.
-        eight_bits: Whether the learned filters, and the MobileNet where it is largest, compute in 8
-            bits.
+        eight_bits: Whether the learned filters, the MobileNet where it is largest and the
+            classifiers compute in 8 bits.
     """
 
     block_sizes: tuple[int, ...] = (FRAME_SAMPLES, CHUNK_SAMPLES)
@@ -72,7 +72,7 @@ class CompiledTagger:
             for size, graph in ((FRAME_SAMPLES, frames), (CHUNK_SAMPLES, chunks))
             if graph is not None
         }
-        windows = _window_graph(encoders, head, pitch, self._frames, self._chunks)
+        windows = _window_graph(encoders, head, pitch, self._frames, self._chunks, eight_bits)
         self._windows = windows.session(threads=threads)
 
     def features(self, blocks: _Floats) -> Features:
@@ -150,6 +150,7 @@ def _window_graph(
     pitch: ConstantQGraph | None,
     frame_names: Sequence[str],
     chunk_names: Sequence[str],
+    eight_bits: bool,
 ) -> Graph:
     graph = Graph()
     tokens: dict[str, str] = {}
@@ -173,7 +174,11 @@ def _window_graph(
             else:
                 kept = graph.input(name, [kind, encoders[name].projection.shape[1]])
                 tokens[name] = graph.op("Gather", kept, rows, axis=0)
-    written = [encoders[name].write(graph, tokens[name]) for name in BRANCH_NAMES if name in tokens]
+    written = [
+        encoders[name].write(graph, tokens[name], eight_bits=eight_bits)
+        for name in BRANCH_NAMES
+        if name in tokens
+    ]
     logits = [graph.op("Unsqueeze", value, graph.integers([1])) for _, value in written]
     by_branch = graph.op("Concat", *logits, axis=1)
     if head is None:
