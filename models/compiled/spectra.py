@@ -1,5 +1,6 @@
 """Spectra of short frames as products with sines and cosines."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,21 @@ def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> str:
     margin = len(window) // 2
     pads = graph.integers([0, margin, 0, margin])
     padded = graph.op("Pad", chunks, pads, mode="reflect")
-    padded = graph.reshape(padded, -1, 1, CHUNK_SAMPLES + 2 * margin)
-    waves = _waves(window, bands, n_fft).T[:, None]  # (2 x frequencies, 1, samples)
-    parts = graph.op("Conv", padded, graph.floats(waves), strides=[hop])
-    both = graph.floats(np.tile(bands, (2, 1)).T)
-    mel = graph.op("MatMul", both, graph.op("Mul", parts, parts))
+    # Frames overlap by whole pieces.
+    piece = math.gcd(hop, len(window))
+    pieces = graph.reshape(padded, -1, (CHUNK_SAMPLES + 2 * margin) // piece, piece)
+    first = np.arange(1 + CHUNK_SAMPLES // hop)[:, None] * (hop // piece)
+    at = first + np.arange(len(window) // piece)
+    frames = graph.op("Gather", pieces, graph.integers(at), axis=1)
+    frames = graph.reshape(frames, -1, len(first), len(window))
+    parts = graph.op("MatMul", frames, graph.floats(_waves(window, bands, n_fft)))
+    both = graph.floats(np.tile(bands, (2, 1)))
+    mel = graph.op("MatMul", graph.op("Mul", parts, parts), both)
     level = graph.op("Log", graph.op("Add", mel, graph.floats(float(log_mel.floor))))
     scale, shift = batch_norm(weights_of(front_end), "band_norm", _EPSILON)
-    level = graph.op("Mul", level, graph.floats(scale[:, None]))
-    level = graph.op("Add", level, graph.floats(shift[:, None]))
+    level = graph.op("Mul", level, graph.floats(scale))
+    level = graph.op("Add", level, graph.floats(shift))
+    level = graph.op("Transpose", level, perm=[0, 2, 1])
     return graph.op("Unsqueeze", level, graph.integers([1]))
 
 

@@ -27,7 +27,7 @@ from .weights import weights_of
 _FRAME_BRANCHES: Final = ("pitch", "timbre", "waveform")
 
 # What is computed at once: more would leave the processor's cache, and take memory besides.
-_SAMPLES_AT_ONCE: Final = 64 * CHUNK_SAMPLES
+_SAMPLES_AT_ONCE: Final = 4 * CHUNK_SAMPLES
 _WINDOWS_AT_ONCE: Final = 32
 
 _Floats = NDArray[np.float32]

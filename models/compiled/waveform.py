@@ -77,7 +77,9 @@ def _write_loudest_in_8_bits(graph: Graph, frames: str, filters: Array) -> str:
     """
     n_filters, n_taps = filters.shape
     left = (n_taps - 1) // 2
-    width = n_taps + _POSITIONS - 1
+    # Sound is cut out in pieces of as many samples as there are positions.
+    n_cuts, n_pieces = FRAME_SAMPLES // _POSITIONS, -(-(n_taps - 1) // _POSITIONS) + 1
+    width = n_pieces * _POSITIONS
     steps = np.maximum(np.abs(filters).max(axis=1), 1e-9) / 127
     shifted = np.zeros((width, _POSITIONS, n_filters))
     for position in range(_POSITIONS):
@@ -88,10 +90,12 @@ def _write_loudest_in_8_bits(graph: Graph, frames: str, filters: Array) -> str:
     rounded = graph.op(
         "QuantizeLinear", graph.op("Div", frames, peak), graph.floats(1 / _STEPS), middle
     )
-    pads = graph.integers([0, left, 0, n_taps - 1 - left])
-    rounded = graph.op("Pad", rounded, pads, middle)
-    at = np.arange(0, FRAME_SAMPLES, _POSITIONS)[:, None] + np.arange(width)
-    windows = graph.op("Gather", rounded, graph.integers(at), axis=1)  # (frames, 16, width)
+    right = (n_cuts + n_pieces - 1) * _POSITIONS - left - FRAME_SAMPLES
+    rounded = graph.op("Pad", rounded, graph.integers([0, left, 0, right]), middle)
+    pieces = graph.reshape(rounded, -1, n_cuts + n_pieces - 1, _POSITIONS)
+    at = np.arange(n_cuts)[:, None] + np.arange(n_pieces)
+    windows = graph.op("Gather", pieces, graph.integers(at), axis=1)
+    windows = graph.reshape(windows, -1, n_cuts, width)
     products = graph.op(
         "MatMulInteger",
         windows,
