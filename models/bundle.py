@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from .config import BRANCH_NAMES
+from .config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
 from .runtime import Runtime, TorchRuntime
@@ -24,10 +24,6 @@ from .timebase import WINDOW_SAMPLES
 # TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
 # of a bundle: it runs without the code that made it, on every supported Python and torch.
 _DEPRECATION = r"`torch\.jit\.\w+` is (deprecated|not supported)"
-
-
-#: ``mixed``: the layers with the most work or weights in 8 bits; or all in ``float32``.
-Precision = Literal["mixed", "float32"]
 
 
 @contextmanager
@@ -87,7 +83,7 @@ class Bundle:
     branches: Mapping[str, LoadedBranch]
     head: LoadedHead
     device: torch.device
-    precision: Precision = "mixed"
+    precision: Precision = DEFAULT_PRECISION
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -133,7 +129,7 @@ def choose_device(asked: str) -> torch.device:
 
 
 def load_bundle(
-    folder: Path | None = None, *, device: str = "auto", precision: Precision = "mixed"
+    folder: Path | None = None, *, device: str = "auto", precision: Precision = DEFAULT_PRECISION
 ) -> Bundle:
     """Load a bundle, the shipped one by default.
 

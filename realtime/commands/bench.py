@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
             "bundle": bundle.metadata.name,
             "device": torch.cuda.get_device_name() if on_gpu else _processor(),
             "threads": torch.get_num_threads(),
+            "precision": bundle.precision,
             "system": f"{platform.system()} {platform.machine()}",
         },
         stream={name: timing for name, timing in timings.items() if name not in peers},

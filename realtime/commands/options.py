@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.models.config import DEFAULT_PRECISION
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -24,7 +26,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
     group.add_argument(
         "--precision",
         choices=("mixed", "float32"),
-        default="mixed",
+        default=DEFAULT_PRECISION,
         help="on the processor; mixed: the largest layers in 8 bits, the rest in float32",
     )
     group.add_argument(
