@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Made again where what is to be installed has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo app test lint wheel lock
+.PHONY: demo app test lint wheel lock bench
 
 demo: $(INSTALLED)
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -28,6 +28,10 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# How fast it is here; `make bench PEER=yamnet=FILE.tflite` measures another tagger beside it.
+bench: $(INSTALLED)
+	$(BIN)/earmark bench $(if $(PEER),--peer $(PEER))
+
 # A wheel, built and tried in an environment that has nothing else of the project.
 wheel: $(INSTALLED)
 	.ci/try-wheel $(BIN)/python
@@ -36,7 +40,8 @@ wheel: $(INSTALLED)
 lock:
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[train,dev]'
-	.cache/lock/bin/python -m pip freeze --exclude earmark > requirements.lock
+	echo "# Written by make lock: the exact versions that demo, tests and CI run with, on Linux." > requirements.lock
+	.cache/lock/bin/python -m pip freeze --exclude earmark >> requirements.lock
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@.ci/system-libraries demo

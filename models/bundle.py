@@ -7,15 +7,17 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from .config import BRANCH_NAMES
+from .config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
+from .runtime import Runtime, TorchRuntime
 from .tagger import Tagger
 from .timebase import WINDOW_SAMPLES
 
@@ -72,12 +74,38 @@ class Bundle:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings.
         device: Where all of them live.
+        precision: That the processor computes in; elsewhere it is always float32.
+
+    On the processor it runs on as many threads as torch had when ``runtime`` was first asked for.
     """
 
     metadata: BundleMetadata
     branches: Mapping[str, LoadedBranch]
     head: LoadedHead
     device: torch.device
+    precision: Precision = DEFAULT_PRECISION
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What runs it live and on files: compiled on the processor, its own modules elsewhere."""
+        return self._run_by(self.branches, self.head)
+
+    def runtime_of(self, name: str) -> Runtime:
+        """Return what runs one branch by itself, to see what it costs."""
+        return self._run_by({name: self.branches[name]}, None)
+
+    def _run_by(self, branches: Mapping[str, LoadedBranch], head: LoadedHead | None) -> Runtime:
+        if self.device.type != "cpu":
+            return TorchRuntime(branches, head, self.device)
+        # Compiling takes most of a second, importing the compiler a part of it.
+        from .compiled.tagger import CompiledTagger
+
+        return CompiledTagger(
+            branches,
+            head,
+            threads=torch.get_num_threads(),
+            eight_bits=self.precision == "mixed",
+        )
 
 
 def choose_device(asked: str) -> torch.device:
@@ -100,7 +128,9 @@ def choose_device(asked: str) -> torch.device:
     return torch.device(asked)
 
 
-def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
+def load_bundle(
+    folder: Path | None = None, *, device: str = "auto", precision: Precision = DEFAULT_PRECISION
+) -> Bundle:
     """Load a bundle, the shipped one by default.
 
     Every field and every checksum is checked before a tensor is read. TorchScript modules are read
@@ -109,6 +139,7 @@ def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
     Args:
         folder: Of the bundle.
         device: ``auto`` (CUDA where there is one, else MPS, else the processor) or a name.
+        precision: That the processor computes in.
 
     Raises:
         BundleError: If the bundle is missing, broken, altered, or of another version or rate.
@@ -132,6 +163,7 @@ def load_bundle(folder: Path | None = None, *, device: str = "auto") -> Bundle:
         branches={name: cast("LoadedBranch", modules[f"{name}.pt"]) for name in BRANCH_NAMES},
         head=cast("LoadedHead", modules["head.pt"]),
         device=where,
+        precision=precision,
     )
 
 

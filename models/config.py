@@ -1,7 +1,13 @@
 """The numbers of the model, as frozen values; the defaults are the shipped model's."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
+
+#: ``mixed``: the layers with the most work or weights in 8 bits; or all in ``float32``.
+Precision = Literal["mixed", "float32"]
+
+#: Of the processor, unless told otherwise: that in which a bundle was measured.
+DEFAULT_PRECISION: Final[Precision] = "float32"
 
 BRANCH_NAMES: Final = ("pitch", "timbre", "waveform", "neuralogram")
 

@@ -1,21 +1,45 @@
 """Files through the engine: as a stream, many windows at a time, in constant memory."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .engine import InferenceEngine
 from .results import WindowResult
 
-# Enough to fill a processor's vector units, few enough to stay within its cache.
-_WINDOWS_AT_ONCE = 64
+# Enough that what neighbouring stretches share, and compute twice, is little.
+_WINDOWS_AT_ONCE = 128
+
+# Stretches that may wait for each worker: it goes on while results are being written.
+_STRETCHES_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Windows that are tagged together.
+
+    Args:
+        samples: From the start of the first window to the end of the last.
+        starts: Where the windows start in the recording.
+    """
+
+    samples: NDArray[np.float32]
+    starts: list[int]
 
 
 def analyse(
-    blocks: Iterable[NDArray[np.float32]], engine: InferenceEngine, hop_samples: int
+    blocks: Iterable[NDArray[np.float32]],
+    engine: InferenceEngine,
+    hop_samples: int,
+    *,
+    workers: int = 1,
 ) -> Iterator[WindowResult]:
     """Tag a recording that comes in blocks.
 
@@ -26,13 +50,47 @@ def analyse(
         blocks: (samples,) float32 at 16 kHz, of any lengths.
         engine: Reset here; equal windows give equal results, live or not.
         hop_samples: Distance between windows.
+        workers: Threads that tag stretches of the recording at the same time, while the calling
+            thread reads on and takes the results, in order.
 
     Raises:
-        ValueError: If the hop is less than a sample.
+        ValueError: If the hop is less than a sample, or there is to be no worker.
     """
     if hop_samples < 1:
         raise ValueError(f"a hop must be at least one sample, got {hop_samples}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     engine.reset()
+    stretches = _stretches(blocks, hop_samples)
+    if workers > 1:
+        yield from _side_by_side(stretches, engine.bundle, workers)
+        return
+    for stretch in stretches:
+        yield from engine.process_span(stretch.samples, stretch.starts[0], stretch.starts)
+
+
+def _side_by_side(
+    stretches: Iterator[_Stretch], bundle: Bundle, workers: int
+) -> Iterator[WindowResult]:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="earmark analysis")
+    waiting: deque[Future[list[WindowResult]]] = deque()
+    try:
+        for stretch in stretches:
+            waiting.append(pool.submit(_by_itself, bundle, stretch))
+            if len(waiting) > _STRETCHES_AHEAD * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _by_itself(bundle: Bundle, stretch: _Stretch) -> list[WindowResult]:
+    engine = InferenceEngine(bundle)
+    return engine.process_span(stretch.samples, stretch.starts[0], stretch.starts)
+
+
+def _stretches(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Iterator[_Stretch]:
     # One window more is kept than is due: the last one reaches back behind the grid.
     span = WINDOW_SAMPLES + _WINDOWS_AT_ONCE * hop_samples
     sound = np.empty(0, np.float32)
@@ -50,7 +108,7 @@ def analyse(
         n_samples = first + len(sound)
         while next_start + span <= n_samples:
             starts = [next_start + i * hop_samples for i in range(_WINDOWS_AT_ONCE)]
-            yield from _process(engine, sound, first, starts)
+            yield _cut(sound, first, starts)
             next_start += _WINDOWS_AT_ONCE * hop_samples
         dropped = max(0, min(next_start, n_samples - WINDOW_SAMPLES) - first)
         sound, first = sound[dropped:], first + dropped
@@ -65,11 +123,8 @@ def analyse(
     if not starts or starts[-1] != last:
         starts.append(last)
     for i in range(0, len(starts), _WINDOWS_AT_ONCE):
-        yield from _process(engine, sound, first, starts[i : i + _WINDOWS_AT_ONCE])
+        yield _cut(sound, first, starts[i : i + _WINDOWS_AT_ONCE])
 
 
-def _process(
-    engine: InferenceEngine, sound: NDArray[np.float32], first: int, starts: list[int]
-) -> list[WindowResult]:
-    begin, end = starts[0] - first, starts[-1] + WINDOW_SAMPLES - first
-    return engine.process_span(sound[begin:end], starts[0], starts)
+def _cut(sound: NDArray[np.float32], first: int, starts: list[int]) -> _Stretch:
+    return _Stretch(sound[starts[0] - first : starts[-1] + WINDOW_SAMPLES - first], starts)

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
+from .block_store import BlockStore
 from .results import WindowResult
 
 
 class InferenceEngine:
     """Runs a bundle on the windows of a stream; no thread, no clock, no device of sound.
 
-    Windows of a stream overlap. A branch whose front end hears blocks by themselves (frames of
-    25 ms, chunks of 100 ms) is given only the blocks that no earlier window had; the tokens of the
-    others are kept under the absolute sample at which the block starts.
+    Windows of a stream overlap. What hears blocks by themselves (frames of 25 ms, chunks of
+    100 ms) is given only the blocks that no earlier window had; of the others it is kept.
 
     Args:
         bundle: The model.
@@ -27,12 +26,13 @@ class InferenceEngine:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._tokens: dict[str, dict[int, Tensor]] = {name: {} for name in bundle.branches}
+        self._runtime = bundle.runtime
+        self._stores = [BlockStore(n, self._runtime.features) for n in self._runtime.block_sizes]
 
     def reset(self) -> None:
         """Forget the stream: the next window belongs to another one."""
-        for kept in self._tokens.values():
-            kept.clear()
+        for store in self._stores:
+            store.clear()
 
     def warm_up(self, hop_samples: int) -> None:
         """Run a few silent windows, so that the first real one is not the slowest."""
@@ -82,16 +82,10 @@ class InferenceEngine:
                 f"windows from {starts[0]} to {starts[-1] + WINDOW_SAMPLES} do not lie within the "
                 f"samples from {first_sample} to {first_sample + len(samples)}"
             )
-        # A copy, for the samples may be a view of a buffer that is being written on.
-        sound = torch.from_numpy(np.array(samples, np.float32))
-        embeddings, logits = [], []
-        for name, branch in self.bundle.branches.items():
-            tokens = self._tokens_of(name, sound, first_sample, starts)
-            embedding, branch_logits = branch.encode(tokens)
-            embeddings.append(embedding)
-            logits.append(branch_logits)
-        combined = self.bundle.head(torch.cat(embeddings, dim=1)).cpu().numpy()
-        by_branch = torch.stack(logits, dim=1).cpu().numpy()
+        sound = np.ascontiguousarray(samples, np.float32)
+        found = [store.rows(sound, first_sample, starts) for store in self._stores]
+        features, first = zip(*found, strict=True)
+        combined, by_branch = self._runtime.logits(features, first)
         calibration = self.bundle.metadata.calibration
         probabilities = calibration.combined(combined)
         branch_probabilities = calibration.branches(by_branch)
@@ -106,21 +100,3 @@ class InferenceEngine:
             )
             for i, start in enumerate(starts)
         ]
-
-    def _tokens_of(
-        self, name: str, sound: Tensor, first_sample: int, starts: Sequence[int]
-    ) -> Tensor:
-        """Return the tokens of windows, (windows, tokens, features), computing only new ones."""
-        branch = self.bundle.branches[name]
-        size = branch.block_samples
-        kept = self._tokens[name]
-        for old in [first for first in kept if first < starts[0]]:
-            del kept[old]
-        wanted = [first for start in starts for first in range(start, start + WINDOW_SAMPLES, size)]
-        missing = [first for first in dict.fromkeys(wanted) if first not in kept]
-        if missing:
-            at = torch.tensor(missing)[:, None] - first_sample + torch.arange(size)
-            kept.update(zip(missing, branch.tokens(sound[at].to(self.bundle.device)), strict=True))
-        return torch.cat([kept[first] for first in wanted]).view(
-            len(starts), -1, kept[wanted[0]].shape[-1]
-        )

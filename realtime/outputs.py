@@ -1,6 +1,8 @@
 """Where records go: all to standard output, or a file for each recording."""
 
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,17 +23,23 @@ class Outputs:
         kind: Of the records.
         folder: For one file a recording; None: all to standard output.
         overwrite: Whether a file that is there may be replaced.
+        resume: Whether a recording whose file is there is left out. A file is there only once it
+            is complete: until then it has another name.
 
     Raises:
         UsageError: If the format cannot hold records of that kind.
     """
 
-    def __init__(self, form: str, kind: Kind, *, folder: Path | None, overwrite: bool) -> None:
+    def __init__(
+        self, form: str, kind: Kind, *, folder: Path | None, overwrite: bool, resume: bool = False
+    ) -> None:
         check_kind(form, kind)
         self._form = form
         self._kind = kind
         self._folder = folder
         self._overwrite = overwrite
+        self._resume = resume
+        self._lock = threading.Lock()
         self._shared: RecordWriter | None = None
         self._written: set[Path] = set()
 
@@ -59,31 +67,43 @@ class Outputs:
         if self._shared is not None:
             yield self._shared
             return
-        path = self._path_for(item)
+        path = self._claimed_path(item)
+        beside = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stream = path.open("w", encoding="utf-8", newline="")
+            stream = beside.open("w", encoding="utf-8", newline="")
         except OSError as error:
             raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
-        with stream:
-            writer = open_writer(self._form, stream, self._kind)
-            try:
+        try:
+            with stream:
+                writer = open_writer(self._form, stream, self._kind)
                 yield writer
-            finally:
                 writer.close()
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def is_done(self, item: InputFile) -> bool:
+        """Return whether an earlier run has written all of a recording."""
+        return self._resume and self._folder is not None and self._path_for(item).exists()
 
     def _path_for(self, item: InputFile) -> Path:
         folder = Path() if self._folder is None else self._folder
         # The whole name stays in it: street.wav and street.mp3 are two recordings.
-        path = folder / item.relative.with_name(item.relative.name + FORMATS[self._form].suffix)
-        if path in self._written:
-            raise EarmarkError(
-                f"{path} was written for another input of the same name; give {item.name} an "
-                "output folder of its own"
-            )
-        if path.exists() and not self._overwrite:
-            raise EarmarkError(
-                f"{path} is there already; use --overwrite to replace it, or another --output"
-            )
-        self._written.add(path)
+        return folder / item.relative.with_name(item.relative.name + FORMATS[self._form].suffix)
+
+    def _claimed_path(self, item: InputFile) -> Path:
+        path = self._path_for(item)
+        with self._lock:  # recordings may be written at the same time
+            if path in self._written:
+                raise EarmarkError(
+                    f"{path} was written for another input of the same name; give {item.name} an "
+                    "output folder of its own"
+                )
+            if path.exists() and not self._overwrite:
+                raise EarmarkError(
+                    f"{path} is there already; use --overwrite to replace it, --resume to leave it "
+                    "as it is, or another --output"
+                )
+            self._written.add(path)
         return path

@@ -28,6 +28,7 @@ class RecordingOptions:
         thresholds: (tags,) from which on a tag counts for events.
         settings: What counts as an event.
         hop_samples: Distance between windows.
+        workers: Threads that tag it.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class RecordingOptions:
     thresholds: NDArray[np.float32]
     settings: EventSettings
     hop_samples: int
+    workers: int = 1
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Recording:
         Raises:
             AudioError: If not even its beginning can be read.
         """
-        results = analyse(self._blocks(), engine, options.hop_samples)
+        results = analyse(self._blocks(), engine, options.hop_samples, workers=options.workers)
         if options.kind == "windows":
             for result in results:
                 yield self._window(result, options)

@@ -59,7 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="one file for each input there; without it: all to standard output",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace files in --output")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace files in --output")
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where an earlier run ended: leave out inputs whose file in --output is there",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        help="inputs tagged at the same time, with --output; 0: as many as --threads",
+    )
     add_event_options(parser)
     add_model_options(parser, threads=0)
     pcm = parser.add_argument_group("raw PCM on standard input")
@@ -72,35 +84,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag what was asked for; 1 where some input failed."""
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
+    import torch
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from earmark.models.errors import EarmarkError
+    from earmark.models.errors import EarmarkError, UsageError
     from earmark.realtime.engine import InferenceEngine
-    from earmark.realtime.inputs import find_inputs
+    from earmark.realtime.inputs import InputFile, find_inputs
     from earmark.realtime.outputs import Outputs
 
     # Whatever is wrong with the options is told before a line is written.
-    outputs = Outputs(args.format, args.kind, folder=args.output, overwrite=args.overwrite)
-    inputs, failures = find_inputs(args.paths)
-    engine = InferenceEngine(load_engine_bundle(args))
-    options = _recording_options(args, engine.bundle)
+    if args.jobs < 0:
+        raise UsageError(f"--jobs must be 0 or more, got {args.jobs}")
+    if args.resume and args.output is None:
+        raise UsageError("--resume needs --output: only files tell what is done")
+    outputs = Outputs(
+        args.format, args.kind, folder=args.output, overwrite=args.overwrite, resume=args.resume
+    )
+    found, failures = find_inputs(args.paths)
+    inputs = [item for item in found if not outputs.is_done(item)]
+    bundle = load_engine_bundle(args)
+    threads = args.threads or os.cpu_count() or 1
+    # Standard output takes one input after the other.
+    jobs = 1 if args.output is None else max(1, min(args.jobs or threads, len(inputs)))
+    # Threads that each tag sound of their own waste nothing on waiting for each other.
+    torch.set_num_threads(1)
+    options = _recording_options(args, bundle, workers=max(1, threads // jobs))
+
+    def tag(item: InputFile) -> list[str]:
+        try:
+            return _tag(item, InferenceEngine(bundle), options, outputs, bars, args)
+        except EarmarkError as error:
+            return [str(error)]
+
     with outputs:
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        with bars:
-            for item in inputs:
-                try:
-                    failures += _tag(item, engine, options, outputs, bars, args)
-                except EarmarkError as error:
-                    failures.append(str(error))
+        if len(inputs) < len(found):
+            console.print(f"{len(found) - len(inputs)} of {len(found)} are done", highlight=False)
+        with bars, ThreadPoolExecutor(jobs, thread_name_prefix="earmark file") as pool:
+            try:
+                for problems in pool.map(tag, inputs) if jobs > 1 else map(tag, inputs):
+                    failures += problems
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _recording_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordingOptions":
+def _recording_options(
+    args: argparse.Namespace, bundle: "Bundle", *, workers: int
+) -> "RecordingOptions":
     from earmark.models.errors import UsageError
     from earmark.realtime.recording import RecordingOptions
     from earmark.realtime.records import TagChoice
@@ -119,6 +159,7 @@ def _recording_options(args: argparse.Namespace, bundle: "Bundle") -> "Recording
         thresholds=thresholds(args, bundle),
         settings=event_settings(args),
         hop_samples=hop_samples(args),
+        workers=workers,
     )
 
 

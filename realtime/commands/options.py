@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.models.config import DEFAULT_PRECISION
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -20,6 +22,12 @@ def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
     )
     group.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where it runs"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("mixed", "float32"),
+        default=DEFAULT_PRECISION,
+        help="on the processor; mixed: the largest layers in 8 bits, the rest in float32",
     )
     group.add_argument(
         "--threads", type=int, default=threads, help="processor threads; 0: all cores"
@@ -70,7 +78,7 @@ def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
         raise UsageError(f"--threads must be 0 or more, got {args.threads}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    return load_bundle(args.bundle, device=args.device)
+    return load_bundle(args.bundle, device=args.device, precision=args.precision)
 
 
 def event_settings(args: argparse.Namespace) -> "EventSettings":

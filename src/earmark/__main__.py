@@ -31,6 +31,7 @@ COMMANDS = {
     "file": Command("earmark.realtime.commands.file", "tag files, folders, globs or raw PCM on -"),
     "devices": Command("earmark.realtime.commands.devices", "list input devices"),
     "info": Command("earmark.realtime.commands.info", "describe a bundle and how good it is"),
+    "bench": Command("earmark.realtime.commands.bench", "measure how fast it is on this machine"),
     "doctor": Command("earmark.realtime.commands.doctor", "check audio, GPU and bundle"),
     "train": Command("earmark.training.train", "train a recipe on a data set"),
     "evaluate": Command("earmark.training.evaluate", "measure a bundle or a run on a fold"),
