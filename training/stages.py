@@ -103,6 +103,8 @@ class BranchTagger(nn.Module):
         self.learns_front_end = learns_front_end
         d_embedding = branch.encoder.project.out_features
         self.linear = nn.Linear(d_embedding, n_tags)
+        # At random weights it would pull the embedding about before it knows anything.
+        nn.init.zeros_(self.linear.weight)
         self.projection = projection(d_embedding, n_projected)
         branch.front_end.requires_grad_(learns_front_end)
 
