@@ -17,42 +17,85 @@ _CANDIDATES = np.linspace(0.25, 0.95, 71)
 # A threshold of one's own needs this many windows that carry the tag; rarer tags share one.
 _MINIMUM_POSITIVES = 20
 
+# How far a tag's own scale (as a logarithm) and bias may be expected to lie from all tags'.
+_SPREAD = (0.25, 0.75)
+
+# How far all tags' may be expected to lie from none: hardly a bound, but no scale becomes 0.
+_SHARED_SPREAD = (1.0, 5.0)
+
+# Share of the windows where nothing sounds that may still be above a tag's threshold.
+_ALLOWED_ALARMS = 0.002
+
 
 @torch.no_grad()
-def fit_calibration(head: Head, held_out: Embeddings) -> Calibration:
-    """Fit Platt scaling of each output, shared by its tags, and each tag's best threshold.
+def fit_calibration(head: Head, held_out: Embeddings, negatives: Embeddings) -> Calibration:
+    """Fit Platt scaling of each tag in each output, and each tag's best threshold.
 
     Args:
         head: Trained.
         held_out: Windows that neither branches nor head have learned from.
+        negatives: Windows in which nothing sounds; thresholds stand above them.
     """
-    combined = head(held_out.embeddings.to(head.weight.device)).cpu()
+    combined, silent = (
+        head(windows.embeddings.to(head.weight.device)).cpu() for windows in (held_out, negatives)
+    )
     outputs = [combined, *held_out.branch_logits.unbind(dim=1)]
+    fitted = [platt_per_tag(logits, held_out.targets, held_out.clips) for logits in outputs]
     n_tags = combined.shape[1]
-    fitted = np.array([_platt(logits, held_out.targets) for logits in outputs], np.float32)
-    scale = np.repeat(fitted[:, :1], n_tags, axis=1)
-    bias = np.repeat(fitted[:, 1:], n_tags, axis=1)
-    probabilities = Calibration(
-        scale=scale, bias=bias, thresholds=np.full(n_tags, 0.5, np.float32)
-    ).combined(combined.numpy())
-    thresholds = best_thresholds(probabilities, held_out.targets.numpy() > 0)
-    return Calibration(scale=scale, bias=bias, thresholds=thresholds)
+    calibration = Calibration(
+        scale=np.stack([scale for scale, _ in fitted]),
+        bias=np.stack([bias for _, bias in fitted]),
+        thresholds=np.full(n_tags, 0.5, np.float32),
+    )
+    heard = calibration.combined(combined.numpy())
+    best = best_thresholds(heard, held_out.targets.numpy() > 0)
+    floor = np.quantile(calibration.combined(silent.numpy()), 1 - _ALLOWED_ALARMS, axis=0)
+    thresholds = np.minimum(np.maximum(best, floor), _CANDIDATES[-1]).astype(np.float32)
+    return Calibration(scale=calibration.scale, bias=calibration.bias, thresholds=thresholds)
 
 
-def _platt(logits: Tensor, targets: Tensor) -> tuple[float, float]:
-    parameters = torch.tensor([0.0, 0.0], requires_grad=True)  # log of the scale, bias
-    optimizer = torch.optim.LBFGS([parameters], max_iter=50, line_search_fn="strong_wolfe")
+def platt_per_tag(
+    logits: Tensor, targets: Tensor, clips: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return scale and bias of each tag, drawn to those of all tags the rarer the tag is.
+
+    Each tag's own scale and bias have a normal prior around the common ones, so a tag that few
+    clips carry stays near them, and one that many carry has its own. A clip counts once, however
+    many windows it has: they are not independent.
+
+    Args:
+        logits: (windows, tags).
+        targets: (windows, tags), 0 or 1.
+        clips: (windows,) index of each window's clip.
+
+    Source: Platt, "Probabilistic outputs for support vector machines" (1999), as a hierarchical
+    model.
+    """
+    n_tags = logits.shape[1]
+    # In single precision the search ends early: what is left to gain is small beside the sum.
+    logits, targets = logits.double(), targets.double()
+    shared = torch.zeros(2, 1, dtype=torch.float64, requires_grad=True)  # log of the scale, bias
+    own = torch.zeros(2, n_tags, dtype=torch.float64, requires_grad=True)
+    spread, shared_spread = torch.tensor([_SPREAD, _SHARED_SPREAD], dtype=torch.float64)[..., None]
+    weight = (1 / torch.bincount(clips).clamp(min=1)[clips].double())[:, None]
+    n_clips = len(torch.unique(clips))
+    optimizer = torch.optim.LBFGS([shared, own], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimizer.zero_grad()
         with torch.enable_grad():
-            scaled = logits * parameters[0].exp() + parameters[1]
-            loss = F.binary_cross_entropy_with_logits(scaled, targets)
+            log_scale, bias = shared + own
+            loss = F.binary_cross_entropy_with_logits(
+                logits * log_scale.exp() + bias, targets, weight=weight, reduction="sum"
+            )
+            prior = (own / spread).square().sum() + (shared / shared_spread).square().sum()
+            loss = (loss + 0.5 * prior) / n_clips
             loss.backward()
         return float(loss.detach())
 
     optimizer.step(closure)
-    return float(parameters[0].exp()), float(parameters[1])
+    log_scale, bias = (shared + own).detach().float().numpy()
+    return np.exp(log_scale), bias
 
 
 def best_thresholds(

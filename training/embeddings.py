@@ -1,7 +1,7 @@
 """What the finished branches make of many windows: the input of the head and the calibration."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ from torch import Tensor
 from earmark.models.tagger import Tagger
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .augment import mixup, random_gain
 from .recipe import StageSettings
-from .training_set import TrainingSet, cut_windows, draw_windows, places_of
+from .stages import batches_per_epoch, epoch_of, windows_of
+from .training_set import TrainingSet, cut_windows, places_of
 
 _WINDOWS_AT_ONCE = 64
 
@@ -27,7 +27,7 @@ class Embeddings:
         embeddings: (windows, branches x d_model).
         branch_logits: (windows, branches, tags).
         targets: (windows, tags).
-        clips: (windows,) index of each window's clip.
+        clips: (windows,) index of each window's clip; of a mixture, its own.
     """
 
     embeddings: Tensor
@@ -82,24 +82,20 @@ def mixed_embeddings(
     The branches have learned the clips by heart, the mixtures of two clips they have not: what a
     head learns from mixtures holds for new sounds as well.
     """
-    generator = np.random.default_rng([seed, settings.windows_per_epoch])
-    draw = draw_windows(training_set, settings, generator)
-    found, all_targets = [], []
-    for first in range(0, len(draw.clips), _WINDOWS_AT_ONCE):
-        chosen = slice(first, first + _WINDOWS_AT_ONCE)
-        cut = zip(draw.clips[chosen], draw.positions[chosen], strict=True)
-        batch = torch.from_numpy(np.stack([training_set.window(int(c), float(p)) for c, p in cut]))
-        targets = torch.from_numpy(training_set.targets[draw.clips[chosen]])
-        if settings.gain_db:
-            batch = random_gain(batch, gain_db=settings.gain_db, generator=generator)
-        if settings.mixup:
-            batch, targets = mixup(batch, targets, alpha=settings.mixup, generator=generator)
+    # Batches of another size would be other mixtures, but no others to learn from.
+    settings = replace(settings, batch_size=_WINDOWS_AT_ONCE)
+    epoch = epoch_of(
+        training_set, windows_of(training_set), settings, is_waveform=True, shard=0, shards=1
+    )
+    total = batches_per_epoch(training_set, settings, shards=1)
+    found, targets = [], []
+    for i, (batch, lessons) in enumerate(epoch(np.random.default_rng([seed, total]))):
         found.append(_embed(tagger, batch, device))
-        all_targets.append(targets)
-        progress(min(first + _WINDOWS_AT_ONCE, len(draw.clips)), len(draw.clips))
+        targets.append(lessons[:, : training_set.n_tags])
+        progress(i + 1, total)
     return Embeddings(
         embeddings=torch.cat([e for e, _ in found]),
         branch_logits=torch.cat([logits for _, logits in found]),
-        targets=torch.cat(all_targets),
-        clips=torch.from_numpy(draw.clips),
+        targets=torch.cat(targets),
+        clips=torch.arange(sum(len(part) for part in targets)),
     )

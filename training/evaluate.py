@@ -3,10 +3,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .model import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from earmark.models.errors import EarmarkError, UsageError
     from earmark.models.timebase import seconds_to_samples
 
+    from .alarms import measure_alarms
     from .audio_cache import AudioCache, default_cache_folder
     from .datasets.corpus import UNSTATED
     from .datasets.open_corpus import open_corpus
@@ -72,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             hop_samples=seconds_to_samples(args.hop),
             progress=lambda done, total: progress.show("windows", done, total),
         )
-        silence = _measure_silence(model)
+        alarms = measure_alarms(model)
     report = build_report(
         model.name,
         corpus.name,
@@ -82,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         model.vocabulary,
         predictions,
         minimum_clips=args.minimum_clips,
-        silence=silence,
+        alarms=alarms,
     )
     command = f"earmark evaluate {args.model} {args.data.name} --folds {' '.join(args.folds)}"
     notes = _notes(args.model)
@@ -93,21 +90,6 @@ def run(args: argparse.Namespace) -> int:
     for path in write_report(report, args.output or args.model, command=command, notes=notes):
         print(f"wrote {path}", file=sys.stderr)
     return 0
-
-
-def _measure_silence(model: "Model") -> dict[str, float]:
-    """Return the highest probability of any tag on sounds that are none."""
-    from .negatives import negative_clips
-    from .predictions import predict
-
-    # A seed that no training has: other noise than what was learned from.
-    clips = negative_clips(80, seed=1_000_003)
-    highest = predict(model, clips).subsets[-1].max(axis=1).reshape(len(clips), -1).max(axis=1)
-    return {
-        "digital silence": float(highest[::8].max()),
-        "mains hum": float(highest[1::8].max()),
-        "faint noise": float(max(highest[i::8].max() for i in range(2, 8))),
-    }
 
 
 def _notes(folder: Path) -> list[str]:
@@ -125,6 +107,12 @@ def _notes(folder: Path) -> list[str]:
         recipe = Recipe.from_saved(metadata.recipe)
         clips = int(str(metadata.sources["clips"]))
     epochs = ", ".join(f"{name} {stage.epochs}" for name, stage in recipe.stages.items())
+    lesson = (
+        " Beside its labels it learned from what a network trained on AudioSet heard in the "
+        "training clips; to run, it needs no teacher."
+    )
     return [
-        f"Recipe `{recipe.name}`, seed {recipe.seed}, trained on {clips} clips. Epochs: {epochs}."
+        f"Track: **{recipe.track}**.{lesson if recipe.needs_teacher else ''}",
+        "",
+        f"Recipe `{recipe.name}`, seed {recipe.seed}, trained on {clips} clips. Epochs: {epochs}.",
     ]

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,15 +41,12 @@ def run(args: argparse.Namespace) -> int:
         calibration=load_calibration(args.run),
         recipe=description.recipe.as_table(),
         sources={
+            "track": description.recipe.track,
             "corpus": description.corpus,
             "clips": description.training_clips,
             "licences": description.licences,
         },
-        metrics={
-            part: measured[part]
-            for part in ("protocol", "clips", "windows", "classes", "silence")
-            if part in measured
-        },
+        metrics=_summary(measured),
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     )
     difference = save_bundle(tagger, metadata, args.bundle)
@@ -56,3 +54,15 @@ def run(args: argparse.Namespace) -> int:
     if not measured:
         print("it states no quality: run `earmark evaluate` on the run, then export it again")
     return 0
+
+
+def _summary(measured: dict[str, Any]) -> dict[str, object]:
+    """Return what of a report is short enough for a bundle to state."""
+    parts = ("protocol", "clips", "windows", "classes", "alarms")
+    summary: dict[str, object] = {part: measured[part] for part in parts if part in measured}
+    if "calibration" in measured:
+        summary["calibration"] = {
+            when: {"brier": found["brier"], "error": found["error"]}
+            for when, found in measured["calibration"].items()
+        }
+    return summary

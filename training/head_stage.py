@@ -10,6 +10,7 @@ from earmark.models.head import N_SUBSETS, Head
 
 from .embeddings import Embeddings
 from .loop import Batch, Stage
+from .losses import tagging_loss
 from .metrics import mean_average_precision
 from .recipe import StageSettings
 
@@ -70,6 +71,7 @@ def head_stage(
         module=AllSubsets(head, settings.dropout),
         epoch=epoch,
         batches_per_epoch=n_windows // settings.batch_size or 1,
+        loss=lambda logits, targets: tagging_loss(logits, targets, settings.loss),
         validate=validate,
         settings=settings,
     )

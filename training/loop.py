@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .curves import CurveWriter
-from .recipe import Loss, StageSettings
+from .recipe import StageSettings
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 Batch = tuple[Tensor, Tensor]
 Epoch = Callable[[np.random.Generator], Iterator[Batch]]
 Validate = Callable[[nn.Module], dict[str, float]]
+LossOf = Callable[[Any, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Stage:
 
     Args:
         name: Of the stage; its files carry it.
-        module: ``forward(inputs) -> logits``; parameters without gradient stay as they are.
+        module: ``forward(inputs) -> output``; parameters without gradient stay as they are.
         epoch: Gives the batches of one epoch from a generator of random numbers.
         batches_per_epoch: How many these are.
+        loss: Of the module's output, beside what it should have been.
         validate: Measures the (averaged) module; the figures go to the curves.
         settings: Epochs, rates and the rest.
     """
@@ -42,6 +43,7 @@ class Stage:
     module: nn.Module
     epoch: Epoch
     batches_per_epoch: int
+    loss: LossOf
     validate: Validate
     settings: StageSettings
 
@@ -89,8 +91,8 @@ def fit(
             step = epoch * stage.batches_per_epoch + i
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, total_steps, settings)
-            logits = module(fabric.to_device(inputs))
-            loss = loss_of(logits, fabric.to_device(targets), settings.loss)
+            output = module(fabric.to_device(inputs))
+            loss = stage.loss(output, fabric.to_device(targets))
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
@@ -117,18 +119,6 @@ def learning_rate(step: int, total_steps: int, settings: StageSettings) -> float
     done = (step - settings.warmup_steps) / max(1, total_steps - settings.warmup_steps)
     low = settings.final_learning_rate
     return low + (settings.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def loss_of(logits: Tensor, targets: Tensor, kind: Loss) -> Tensor:
-    """Return the loss of a batch.
-
-    Shape:
-        - Input: logits and targets ``(batch, tags)``
-        - Output: ``()``: mean over tags and examples
-    """
-    if kind == "huber":
-        return F.huber_loss(torch.sigmoid(logits), targets, delta=1.0)
-    return F.binary_cross_entropy_with_logits(logits, targets)
 
 
 @torch.no_grad()

@@ -110,6 +110,24 @@ def brier_score(probabilities: Probabilities, targets: Targets) -> float:
     return float(np.mean((probabilities - (targets > 0)) ** 2))
 
 
+def reliability(
+    probabilities: Probabilities, targets: Targets, n_bins: int = 15
+) -> NDArray[np.float64]:
+    """Return what was stated and what happened, over equally wide bins of probability.
+
+    Returns:
+        (n_bins, 3): mean stated probability, share that was true, number of statements; the first
+        two are NaN in bins without statements.
+    """
+    stated = probabilities.ravel()
+    happened = (targets > 0).ravel()
+    bins = np.minimum((stated * n_bins).astype(int), n_bins - 1)
+    counts = np.bincount(bins, minlength=n_bins)
+    sums = [np.bincount(bins, weights=values, minlength=n_bins) for values in (stated, happened)]
+    with np.errstate(invalid="ignore"):
+        return np.stack([*(total / counts for total in sums), counts], axis=1)
+
+
 def expected_calibration_error(
     probabilities: Probabilities, targets: Targets, n_bins: int = 15
 ) -> float:
@@ -117,9 +135,5 @@ def expected_calibration_error(
 
     Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning" (2015).
     """
-    stated = probabilities.ravel()
-    happened = (targets > 0).ravel()
-    bins = np.minimum((stated * n_bins).astype(int), n_bins - 1)
-    counts = np.bincount(bins, minlength=n_bins)
-    gaps = np.bincount(bins, weights=stated - happened, minlength=n_bins)
-    return float(np.abs(gaps).sum() / counts.sum())
+    stated, happened, counts = reliability(probabilities, targets, n_bins).T
+    return float(np.nansum(np.abs(stated - happened) * counts) / counts.sum())

@@ -19,16 +19,18 @@ _WINDOWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """Calibrated probabilities of windows.
+    """Probabilities of windows, calibrated where nothing else is said.
 
     Args:
         subsets: (subsets, windows, tags) of the head of each subset; the last is of all branches.
         branches: (windows, branches, tags) of the branches' own classifiers.
+        uncalibrated: (windows, tags) of all branches, the plain sigmoid of the head's logits.
         clips: (windows,) index of each window's clip.
     """
 
     subsets: NDArray[np.float32]
     branches: NDArray[np.float32]
+    uncalibrated: NDArray[np.float32]
     clips: NDArray[np.int64]
 
     def clip_means(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,9 +67,11 @@ def predict(
         subsets.append(model.head.subsets(joint).cpu().numpy())
         branches.append(torch.stack([logits for _, logits in outputs], dim=1).cpu().numpy())
         progress(min(first + _WINDOWS_AT_ONCE, len(places)), len(places))
+    logits = np.concatenate(subsets, axis=1)
     return Predictions(
-        subsets=_calibrated(np.concatenate(subsets, axis=1), model.calibration),
+        subsets=_calibrated(logits, model.calibration),
         branches=model.calibration.branches(np.concatenate(branches)),
+        uncalibrated=Calibration.neutral(logits.shape[2]).combined(logits[-1]),
         clips=np.array([clip for clip, _ in places]),
     )
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Loss = Literal["bce", "huber"]
 
+#: How a student's embeddings are drawn toward a teacher's.
+Regularizer = Literal["distance_correlation", "cosine_difference", "projection"]
+
 _Settings = TypeVar("_Settings", bound="DataclassInstance")
 
 #: What is trained, in this order: each stage needs only the ones before it.
@@ -59,11 +62,19 @@ class StageSettings:
     weight_decay: float = 0.0
     loss: Loss = "huber"
     mixup: float = 0.0  # alpha of the Beta distribution; 0: none
+    mix_sounds: bool = False  # sounds are mixed, not the tokens a frozen front end makes of them
     gain_db: float = 0.0  # random gain between minus and plus this
+    filter_db: float = 0.0  # random equalizer, up to this much either way
+    background: float = 0.0  # share of the windows with a sound without tags underneath
+    masking: float = 0.0  # share of the tokens, or of the MobileNet's chunks, that is hidden
     balance: float = 0.0  # 0: each second as often; 1: each tag as often
     untagged_share: float = 0.0  # of the windows, drawn from clips without tags; 0: as they come
     average_decay: float = 0.0  # of the exponential average of the weights; 0: none
     dropout: float = 0.0  # on the input of the head, the encoder has its own
+    deep_supervision: float = 0.0  # weight of a linear classifier on the embedding itself
+    distillation: float = 0.0  # share of the teacher's probabilities in the targets
+    regularization: float = 0.0  # lambda of the embedding's distance from the teacher's
+    regularizer: Regularizer = "distance_correlation"
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,16 @@ class Recipe:
         saved = {"seed": table.get("seed", 1), "stage": table.get("stages", {}), **parts}
         return cls.from_table(str(table.get("name", "")), saved)
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether some stage learns from a teacher's outputs."""
+        return any(s.distillation or s.regularization for s in self.stages.values())
+
+    @property
+    def track(self) -> str:
+        """What was learned from besides the corpus, for reports and bundles."""
+        return "with a teacher" if self.needs_teacher else "from scratch on the corpus only"
+
     def as_table(self) -> dict[str, object]:
         """Return the recipe as nested dictionaries of plain values."""
         return dataclasses.asdict(self)
@@ -179,11 +200,10 @@ def _build(kind: type[_Settings], values: dict[str, object], where: str) -> _Set
 
 
 def _checked(setting: "dataclasses.Field[object]", value: object, where: str) -> object:
-    if setting.type is Loss:
-        if value not in get_args(Loss):
-            raise RecipeError(
-                f"{where}: {setting.name} must be one of {get_args(Loss)}, got {value!r}"
-            )
+    if setting.type in (Loss, Regularizer):
+        allowed = get_args(setting.type)
+        if value not in allowed:
+            raise RecipeError(f"{where}: {setting.name} must be one of {allowed}, got {value!r}")
         return value
     wanted = type(setting.default)
     if wanted is tuple and isinstance(value, list):

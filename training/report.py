@@ -11,6 +11,7 @@ from earmark.models.config import BRANCH_NAMES
 from earmark.models.head import N_SUBSETS, subset_members
 from earmark.models.vocabulary import TagVocabulary
 
+from .alarms import Alarms
 from .datasets.corpus import Clip
 from .metrics import (
     average_precisions,
@@ -20,6 +21,7 @@ from .metrics import (
     expected_calibration_error,
     label_ranking,
     mean_average_precision,
+    reliability,
     top_1,
     top_k,
 )
@@ -50,6 +52,21 @@ class Protocol:
 
 
 @dataclass(frozen=True)
+class CalibrationFigures:
+    """How far stated probabilities can be trusted.
+
+    Args:
+        brier: Mean squared distance from what happened.
+        error: Expected calibration error over 15 bins.
+        bins: For each bin that is not empty: mean stated, share that happened, number.
+    """
+
+    brier: float
+    error: float
+    bins: list[list[float]]
+
+
+@dataclass(frozen=True)
 class Report:
     """All measures of one model.
 
@@ -62,7 +79,9 @@ class Report:
         subsets: Measures of the head of each subset, for clips; keys like ``pitch + timbre``.
         tags: For each measured tag its average precision and number of test clips.
         classes: Accuracy among exclusive classes, for clips and windows; empty without any.
-        silence: Highest probability of any tag on digital silence, and on faint noise.
+        calibration: Brier score and expected calibration error of windows, before calibration and
+            after it, and the bins of both: stated, happened, how often.
+        alarms: What each kind of sound that is none raises at the shipped thresholds.
     """
 
     model: str
@@ -73,7 +92,8 @@ class Report:
     subsets: dict[str, Figures]
     tags: dict[str, Figures]
     classes: Figures
-    silence: Figures
+    calibration: dict[str, CalibrationFigures]
+    alarms: dict[str, Alarms]
 
 
 def measure(probabilities: NDArray[np.float32], targets: NDArray[np.float32]) -> Figures:
@@ -101,7 +121,7 @@ def build_report(
     predictions: Predictions,
     *,
     minimum_clips: int,
-    silence: Figures,
+    alarms: dict[str, Alarms],
 ) -> Report:
     """Measure predictions.
 
@@ -114,7 +134,7 @@ def build_report(
         vocabulary: Names of the tags.
         predictions: Of all windows of the clips.
         minimum_clips: Tags with fewer clips are not measured, nor do they compete.
-        silence: What was measured on silence.
+        alarms: What was measured on sounds that are none.
     """
     measured = np.flatnonzero(targets.sum(axis=0) >= minimum_clips)
     kept = targets[:, measured]
@@ -124,10 +144,7 @@ def build_report(
         return measure(predictions.clip_means(probabilities)[:, measured], kept)
 
     combined = predictions.clip_means(predictions.subsets[-1])
-    window_figures = measure(windows, kept[predictions.clips])
     window_targets = kept[predictions.clips]
-    window_figures["brier"] = brier_score(windows, window_targets)
-    window_figures["calibration_error"] = expected_calibration_error(windows, window_targets)
     precisions = average_precisions(combined[:, measured], kept)
     return Report(
         model=model,
@@ -140,7 +157,7 @@ def build_report(
             minimum_clips=minimum_clips,
         ),
         clips=clip_figures(predictions.subsets[-1]),
-        windows=window_figures,
+        windows=measure(windows, window_targets),
         branches={
             name: clip_figures(predictions.branches[:, i]) for i, name in enumerate(BRANCH_NAMES)
         },
@@ -155,7 +172,22 @@ def build_report(
             )
         },
         classes=_class_figures(clips, vocabulary, predictions),
-        silence=silence,
+        calibration={
+            "before": _calibration_figures(predictions.uncalibrated[:, measured], window_targets),
+            "after": _calibration_figures(windows, window_targets),
+        },
+        alarms=alarms,
+    )
+
+
+def _calibration_figures(
+    probabilities: NDArray[np.float32], targets: NDArray[np.float32]
+) -> CalibrationFigures:
+    bins = reliability(probabilities, targets)
+    return CalibrationFigures(
+        brier=brier_score(probabilities, targets),
+        error=expected_calibration_error(probabilities, targets),
+        bins=bins[bins[:, 2] > 0].tolist(),
     )
 
 

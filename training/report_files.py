@@ -34,7 +34,11 @@ def write_report(report: Report, folder: Path, *, command: str, notes: list[str]
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", dataclasses.asdict(report))
-    plots = [_plot_subsets(report, folder), _plot_tags(report, folder)]
+    plots = [
+        _plot_subsets(report, folder),
+        _plot_tags(report, folder),
+        _plot_reliability(report, folder),
+    ]
     text = folder / "report.md"
     text.write_text(as_markdown(report, command=command, notes=notes), encoding="utf-8")
     return [folder / "report.json", text, *plots]
@@ -59,9 +63,6 @@ def as_markdown(report: Report, *, command: str, notes: list[str]) -> str:
         "",
         _table({"clips": report.clips, "windows": report.windows}),
         "",
-        f"Windows: Brier score {report.windows['brier']:.4f}, expected calibration error "
-        f"{report.windows['calibration_error']:.4f} (15 bins).",
-        "",
     ]
     if report.classes:
         lines += [
@@ -71,9 +72,29 @@ def as_markdown(report: Report, *, command: str, notes: list[str]) -> str:
             f"{report.classes['window_top_1']:.1f} of windows.",
             "",
         ]
-    highest = "; ".join(f"{name}: {value:.2f}" for name, value in report.silence.items())
     lines += [
-        f"Highest probability of any tag where nothing sounds: {highest}.",
+        "## Calibration, windows",
+        "",
+        "![stated probabilities and what happened](reliability.png)",
+        "",
+        "| | Brier score | expected calibration error (15 bins) |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {when} calibration | {found.brier:.4f} | {found.error:.4f} |"
+            for when, found in report.calibration.items()
+        ),
+        "",
+        "## False alarms",
+        "",
+        "Made-up sounds of no tag, six minutes of each kind, at the model's thresholds. An alarm "
+        "is a run of windows in which a tag is at or above its threshold.",
+        "",
+        "| | highest probability of any tag | windows with an alarm (%) | alarms an hour |",
+        "| --- | ---: | ---: | ---: |",
+        *(
+            f"| {kind} | {found.highest:.2f} | {100 * found.share:.1f} | {found.per_hour:.1f} |"
+            for kind, found in report.alarms.items()
+        ),
         "",
         "## Each branch by itself (its own classifier), clips",
         "",
@@ -141,5 +162,25 @@ def _plot_tags(report: Report, folder: Path) -> Path:
     axes.set_xlabel("average precision of clips (%)")
     axes.spines[["top", "right"]].set_visible(False)
     path = folder / "tags.png"
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def _plot_reliability(report: Report, folder: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    for (when, found), color in zip(
+        report.calibration.items(), ("#c0504d", "#3b6ea5"), strict=True
+    ):
+        stated, happened = zip(*((b[0], b[1]) for b in found.bins), strict=True)
+        axes.plot(stated, happened, "o-", color=color, label=f"{when} calibration")
+    axes.set_xlabel("stated probability")
+    axes.set_ylabel("share of windows that carry the tag")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    path = folder / "reliability.png"
     figure.savefig(path, dpi=110)
     return path

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="FSD50K folder, ESC-50 folder, or a CSV with the columns path, labels and fold",
     )
-    parser.add_argument("--recipe", default="default", help="paper, default, or a .toml file")
+    parser.add_argument(
+        "--recipe", default="default", help="paper, default, teacher, or a .toml file"
+    )
     parser.add_argument(
         "--run",
         type=Path,
@@ -27,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=None,
         help="mobilenet, pitch, timbre, waveform, neuralogram, head; without it: all",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        default=None,
+        help=".npz file of a larger network's outputs for the data set, for recipes that need one",
     )
     parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -49,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     from .audio_cache import AudioCache, default_cache_folder
     from .datasets.open_corpus import open_corpus
-    from .pipeline import prepare, train
+    from .pipeline import train
+    from .preparation import prepare
     from .progress import StageProgress
     from .recipe import STAGES, Recipe
 
@@ -71,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
             recipe,
             folder=args.run,
             cache=AudioCache(args.cache or default_cache_folder()),
+            teacher=args.teacher,
             fabric=fabric,
             report=progress.say,
             progress=progress.show,

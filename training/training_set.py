@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from earmark.models.timebase import WINDOW_SAMPLES, window_starts
 
 from .recipe import StageSettings
+from .teacher import TeacherOutputs, window_starts_in_seconds
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,17 @@ class TrainingSet:
     Args:
         waveforms: One per clip, (samples,) float32 at 16 kHz, any length.
         targets: (clips, tags) float32, 1 where a clip carries a tag.
+        teacher: What a larger network heard in them, if one was asked.
     """
 
     waveforms: list[NDArray[np.float32]]
     targets: NDArray[np.float32]
+    teacher: TeacherOutputs | None = None
+
+    @property
+    def n_tags(self) -> int:
+        """How many tags there are."""
+        return int(self.targets.shape[1])
 
     def __len__(self) -> int:
         return len(self.waveforms)
@@ -49,6 +57,30 @@ class TrainingSet:
             return waveform[start : start + WINDOW_SAMPLES]
         before = round(position * -spare)
         return np.pad(waveform, (before, -spare - before))
+
+    def lessons(
+        self, clips: NDArray[np.int64], positions: NDArray[np.float64], distillation: float
+    ) -> NDArray[np.float32]:
+        """Return what windows teach.
+
+        Args:
+            clips: (n,) indices of clips.
+            positions: (n,) of the windows in their clips, between 0 and 1.
+            distillation: Share of the teacher's probabilities beside the labels.
+
+        Returns:
+            (n, tags) targets; where there is a teacher, its features and whether they are known
+            behind them, (n, tags + features + 1).
+        """
+        targets = self.targets[clips]
+        if self.teacher is None:
+            return targets
+        lengths = np.array([len(self.waveforms[clip]) for clip in clips], np.int64)
+        starts = window_starts_in_seconds(lengths, positions)
+        probabilities, features, known = self.teacher.of_windows(clips, starts)
+        share = distillation * known[:, None].astype(np.float32)
+        softened = (1 - share) * targets + share * probabilities
+        return np.concatenate([softened, features, known[:, None]], axis=1, dtype=np.float32)
 
 
 def places_of(waveforms: Sequence[NDArray[np.float32]], hop_samples: int) -> list[tuple[int, int]]:

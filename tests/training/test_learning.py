@@ -1,22 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lightning.fabric import Fabric
 from torch import nn
 
 from earmark.models.branches import BRANCHES
-from earmark.models.config import BRANCH_NAMES, TaggerConfig
-from earmark.models.head import Head
-from earmark.training.augment import mixup, random_gain
-from earmark.training.calibrate import best_thresholds, fit_calibration
+from earmark.models.config import TaggerConfig
 from earmark.training.curves import CurveWriter, read_curve
-from earmark.training.embeddings import Embeddings
 from earmark.training.features import compute_features
 from earmark.training.head_stage import clip_means
-from earmark.training.loop import Stage, fit, learning_rate, loss_of
-from earmark.training.negatives import negative_clips
+from earmark.training.loop import Stage, fit, learning_rate
 from earmark.training.recipe import StageSettings
 from earmark.training.training_set import TrainingSet, draw_windows, rarity
 
@@ -28,7 +21,7 @@ def few_clips(noise) -> TrainingSet:
     return TrainingSet(waveforms, np.eye(3, dtype=np.float32))
 
 
-# Windows and augmentation
+# Windows
 
 
 @pytest.mark.parametrize("position", [0.0, 0.37, 1.0])
@@ -61,34 +54,6 @@ def test_balance_draws_rare_tags_more_often() -> None:
 def test_clips_without_tags_count_as_common() -> None:
     targets = np.array([[1, 0], [1, 0], [0, 1], [0, 0]], np.float32)
     assert rarity(targets).tolist() == [0.5, 0.5, 1.0, 0.5]
-
-
-@settings(derandomize=True, deadline=None)
-@given(st.integers(0, 1_000), st.floats(0.1, 5))
-def test_mixup_mixes_inputs_and_targets_in_the_same_shares(seed: int, alpha: float) -> None:
-    # Inputs that are their own targets must stay so.
-    inputs = torch.eye(6)
-    mixed, targets = mixup(inputs, inputs, alpha=alpha, generator=np.random.default_rng(seed))
-    torch.testing.assert_close(mixed, targets)
-    torch.testing.assert_close(mixed.sum(dim=1), torch.ones(6))
-    assert (mixed.diagonal() >= 0.5).all()
-
-
-def test_gain_stays_within_its_bounds() -> None:
-    gained = random_gain(torch.ones(500, 3), gain_db=6.0, generator=np.random.default_rng(0))
-    decibels = 20 * torch.log10(gained.abs())
-    assert decibels.abs().max() <= 6.001
-    assert decibels.std() > 2
-    assert 0.4 < (gained[:, 0] > 0).float().mean() < 0.6
-
-
-def test_negatives_are_faint_and_the_same_for_the_same_seed() -> None:
-    clips = negative_clips(16, seed=1)
-    assert not clips[0].any()
-    levels = [20 * np.log10(np.sqrt(np.mean(clip**2))) for clip in clips[1:8]]
-    assert all(-101 < level < -39 for level in levels)
-    again = negative_clips(16, seed=1)
-    assert all(np.array_equal(a, b) for a, b in zip(clips, again, strict=True))
 
 
 # Features
@@ -141,7 +106,8 @@ def toy_stage(epochs: int, **changes: object) -> Stage:
     stage_settings = StageSettings(
         epochs=epochs, learning_rate=0.01, loss="bce", average_decay=0.9, **changes
     )
-    return Stage("toy", module, epoch, 5, lambda module: {"map": 0.5}, stage_settings)
+    loss = nn.functional.binary_cross_entropy_with_logits
+    return Stage("toy", module, epoch, 5, loss, lambda module: {"map": 0.5}, stage_settings)
 
 
 def run(stage: Stage, folder) -> dict[str, torch.Tensor]:
@@ -199,14 +165,6 @@ def test_learning_rate_rises_then_falls_to_its_end() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_huber_loss_is_on_probabilities_and_bce_on_logits() -> None:
-    logits, targets = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]])
-    distance = torch.sigmoid(logits) - targets
-    assert loss_of(logits, targets, "huber") == pytest.approx(float((distance**2 / 2).mean()))
-    wanted = -torch.log(torch.sigmoid(logits)).mean()
-    assert loss_of(logits, targets, "bce") == pytest.approx(float(wanted))
-
-
 def test_curve_drops_what_a_resumed_run_does_again(tmp_path) -> None:
     path = tmp_path / "curve.csv"
     first = CurveWriter(path, keep_epochs=0)
@@ -214,44 +172,6 @@ def test_curve_drops_what_a_resumed_run_does_again(tmp_path) -> None:
         first.write(epoch, {"loss": float(epoch)})
     CurveWriter(path, keep_epochs=2).write(2, {"loss": 9.0})
     assert [row["loss"] for row in read_curve(path)] == [0.0, 1.0, 9.0]
-
-
-# Calibration
-
-
-def test_calibration_makes_bold_probabilities_honest() -> None:
-    generator = torch.Generator().manual_seed(0)
-    true_logits = 2 * torch.randn(4_000, 3, generator=generator)
-    targets = torch.bernoulli(torch.sigmoid(true_logits), generator=generator)
-    head = Head(1, 3)
-    with torch.no_grad():
-        # Logits three times as far out as they should be.
-        head.weight.zero_()
-        head.weight[-1, :3] = 3 * torch.eye(3)
-        head.bias.zero_()
-    embeddings = torch.cat([true_logits, torch.zeros(4_000, 1)], dim=1)
-    by_branch = 3 * true_logits[:, None].repeat(1, len(BRANCH_NAMES), 1)
-    held_out = Embeddings(embeddings, by_branch, targets, torch.arange(4_000))
-    calibration = fit_calibration(head, held_out)
-    assert calibration.scale == pytest.approx(np.full((5, 3), 1 / 3), abs=0.03)
-    assert calibration.bias == pytest.approx(np.zeros((5, 3)), abs=0.1)
-
-
-def test_threshold_of_best_f1_lies_between_the_two_kinds() -> None:
-    generator = np.random.default_rng(0)
-    carried = generator.random((400, 1)) < 0.3
-    probabilities = np.where(carried, 0.7, 0.2).astype(np.float32)
-    threshold = best_thresholds(probabilities, carried)[0]
-    assert 0.2 < threshold <= 0.7
-
-
-def test_rare_tags_share_a_threshold() -> None:
-    generator = np.random.default_rng(0)
-    carried = np.zeros((400, 3), np.bool_)
-    carried[:200, 0] = carried[:2, 1] = carried[2:4, 2] = True
-    probabilities = generator.random((400, 3)).astype(np.float32)
-    thresholds = best_thresholds(probabilities, carried)
-    assert thresholds[1] == thresholds[2]
 
 
 def test_clip_means_average_the_windows_of_each_clip() -> None:

@@ -102,3 +102,16 @@ def test_honest_probabilities_are_calibrated_and_bold_ones_are_not() -> None:
 
 def test_brier_score_of_certainty_is_zero() -> None:
     assert metrics.brier_score(TRUTH, TRUTH) == 0
+
+
+def test_bins_of_reliability_hold_every_statement_once() -> None:
+    generator = np.random.default_rng(1)
+    stated = generator.random((500, 2))
+    happened = (generator.random((500, 2)) < stated).astype(float)
+    bins = metrics.reliability(stated, happened, n_bins=5)
+    assert bins[:, 2].sum() == 1_000
+    assert bins[:, 0] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9], abs=0.03)
+    assert bins[:, 1] == pytest.approx(bins[:, 0], abs=0.12)
+    empty = metrics.reliability(np.full((4, 1), 0.05), np.ones((4, 1)), n_bins=5)
+    assert np.isnan(empty[1:, :2]).all()
+    assert metrics.expected_calibration_error(np.full((4, 1), 0.05), np.ones((4, 1))) == 0.95

@@ -3,7 +3,7 @@ import pytest
 from earmark.training.recipe import STAGES, Recipe, RecipeError
 
 
-@pytest.mark.parametrize("name", ["paper", "default", "smoke"])
+@pytest.mark.parametrize("name", ["paper", "default", "smoke", "teacher"])
 def test_shipped_recipes_are_valid(name: str) -> None:
     recipe = Recipe.read(name)
     assert tuple(recipe.stages) == STAGES
@@ -33,6 +33,8 @@ def test_stage_takes_what_it_does_not_say_from_training() -> None:
         ({"training": {"epochs": "many"}}, "epochs must be of type int, got 'many'"),
         ({"training": {"epochs": -1}}, "epochs must not be negative"),
         ({"training": {"loss": "mse"}}, "loss must be one of"),
+        ({"training": {"regularizer": "none"}}, "regularizer must be one of"),
+        ({"training": {"mix_sounds": 1}}, "mix_sounds must be of type bool"),
         ({"training": []}, "must be a table"),
         ({"stage": {"smell": {}}}, "unknown stage 'smell'"),
         ({"model": {"nose": {}}}, "unknown model part 'nose'"),
@@ -47,10 +49,19 @@ def test_wrong_setting_is_named(table: dict, message: str) -> None:
 
 
 def test_recipe_that_is_not_there_names_the_shipped_ones(tmp_path) -> None:
-    with pytest.raises(RecipeError, match="give one of default, paper, smoke"):
+    with pytest.raises(RecipeError, match="give one of default, paper, smoke, teacher"):
         Recipe.read("secret")
     (tmp_path / "own.toml").write_text("epochs = ")
     with pytest.raises(RecipeError, match="not valid TOML"):
         Recipe.read(str(tmp_path / "own.toml"))
     (tmp_path / "own.toml").write_text("seed = 9")
     assert Recipe.read(str(tmp_path / "own.toml")).seed == 9
+
+
+def test_recipe_says_whether_it_learns_from_a_teacher() -> None:
+    assert [Recipe.read(name).needs_teacher for name in ("default", "paper", "teacher")] == [
+        False,
+        False,
+        True,
+    ]
+    assert Recipe.read("teacher").track == "with a teacher"
