@@ -20,7 +20,7 @@ from .saved_session import SavedSession
 from .spooled_sound import SpooledSound
 
 # A poll hands over so many results at most: whoever polls has other work too.
-_RESULTS_AT_ONCE = 512
+_RESULTS_AT_ONCE = 128
 
 
 class RecordedHearing:
@@ -90,13 +90,16 @@ class RecordedHearing:
             self.problem = str(error)
 
 
-def open_recording(path: Path, engine: InferenceEngine, *, hop: float) -> RecordedHearing:
+def open_recording(
+    path: Path, engine: InferenceEngine, *, hop: float, workers: int = 1
+) -> RecordedHearing:
     """Return a file, or the folder of a saved session, to be looked at.
 
     Args:
         path: Of a sound file, or of a folder that a session was recorded to.
         engine: For this recording alone; a saved session brings its own results.
         hop: Seconds between windows.
+        workers: Threads that tag it.
 
     Raises:
         AudioError: If it cannot be read.
@@ -114,6 +117,6 @@ def open_recording(path: Path, engine: InferenceEngine, *, hop: float) -> Record
                 sound.write(block)
                 yield block
 
-        return analyse(written(), engine, seconds_to_samples(hop))
+        return analyse(written(), engine, seconds_to_samples(hop), workers=workers)
 
     return RecordedHearing(path.name, reader.expected_seconds, results)

@@ -1,5 +1,6 @@
 """What the app can be pointed at, and how each is opened."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -77,7 +78,7 @@ def open_source(source: Source, bundle: Bundle, hop: float) -> Hearing:
     engine = InferenceEngine(bundle)
     if not source.is_live:
         path = demo_clip() if source.kind == "demo" else Path(source.name)
-        recording = open_recording(path, engine, hop=hop)
+        recording = open_recording(path, engine, hop=hop, workers=os.cpu_count() or 1)
         recording.start()
         return recording
     name = source.name or None

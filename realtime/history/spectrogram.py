@@ -23,7 +23,7 @@ COARSE: Final = 16
 _RANGE_DB = (-90.0, -10.0)
 
 # More would hold up the thread that draws; the rest is there at the next call.
-_COLUMNS_AT_ONCE = 1_000
+_COLUMNS_AT_ONCE = 200
 
 
 class Sound(Protocol):
