@@ -30,7 +30,7 @@ from .settings import AppSettings
 from .sources import KEPT_SECONDS, Source, microphone_of, open_source
 
 # Of a drawing's 33 ms, so much may go into taking in what has come.
-_ADVANCE_SECONDS = 0.010
+_ADVANCE_SECONDS = 0.006
 
 OpenSource = Callable[[Source, Bundle, float], Hearing]
 

@@ -88,7 +88,7 @@ class ObservedStream:
         has_more = True
         while has_more and time.perf_counter() < end:
             has_more = self.spectrogram.extend(self.hearing.sound)
-            for _ in range(16):
+            for _ in range(8):
                 has_more |= self.windows.smooth_step(time_constant=self.settings.smoothing)
                 has_more |= self.events.step(is_over=is_over)
         return results
