@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from .history.spectrogram import Sound
 from .results import WindowResult
+from .sound import Sound
 
 
 class Hearing(Protocol):

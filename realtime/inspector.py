@@ -12,7 +12,7 @@ from torch import Tensor
 from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .history.spectrogram import Sound
+from .sound import Sound
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from earmark.models.timebase import SAMPLE_RATE
 
-from .history.spectrogram import Sound
+from .sound import Sound
 
 _FLOOR_DBFS = -120.0
 

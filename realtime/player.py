@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
 
-from .history.spectrogram import Sound
 from .portaudio import open_output
+from .sound import Sound
 
 # Short enough that a pause is heard as one.
 _BLOCK_SAMPLES = SAMPLE_RATE // 20

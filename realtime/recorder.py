@@ -15,9 +15,9 @@ from earmark.models.errors import EarmarkError
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
 
 from .events import TagEvent
-from .history.spectrogram import Sound
 from .results import WindowResult
 from .saved_session import DESCRIPTION, SOUND, WINDOWS, describe, row_type
+from .sound import Sound
 
 # What is not written within it is lost when the machine loses its power.
 _WRITE_SECONDS = 0.25
@@ -163,8 +163,7 @@ class SessionRecorder(Recorder):
         self._flac.close()
 
     def _release(self) -> None:
-        self._windows.close()
-        self._flac.close()
+        self._finish()
 
 
 class ClipRecorder(Recorder):

@@ -76,13 +76,13 @@ def run_app(options: AppOptions) -> int:
             controller.playback.seek(options.at)
         if source.kind == "demo" and options.screenshot is None:
             controller.playback.play()
+        if options.screenshot is None:
+            controller.list_devices()
 
     controller.start(source, then=opened)
     screenshot = None
     if options.screenshot is not None:
         screenshot = _Screenshot(window, options.screenshot, options.at or 0.0)
-    else:
-        controller.list_devices()
     # Python sees a signal only between its own instructions: the redraw timer brings it to them.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())

@@ -8,9 +8,8 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
+from .tag_table import COLUMN_GAP
 from .theme import Theme
-
-_GAP = 12.0
 
 
 class BranchImages(QWidget):
@@ -76,7 +75,9 @@ class BranchImages(QWidget):
         width = self.width() / len(self._branches)
         text = self.fontMetrics().height()
         for i, branch in enumerate(self._branches):
-            box = QRectF(i * width + _GAP / 2, 0, width - _GAP, self.height() - text - 4)
+            box = QRectF(
+                i * width + COLUMN_GAP / 2, 0, width - COLUMN_GAP, self.height() - text - 4
+            )
             painter.fillRect(box, QColor(self._theme.raised))
             if branch in self._images:
                 painter.drawImage(box, self._images[branch])

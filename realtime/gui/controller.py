@@ -5,7 +5,6 @@ the reading thread of a recording, the player, the recorder, the inspector, and 
 Only the bridge brings anything from them to here; results are polled.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,6 +75,7 @@ class Controller(QObject):
         self._inspector: Inspector | None = None
         self._generation = 0
         self._is_closed = False
+        self._is_listing = False
         self._last_problem = ""
         self._looked_at: tuple[ObservedStream, int] | None = None
 
@@ -160,9 +160,16 @@ class Controller(QObject):
 
     def list_devices(self) -> None:
         """List the microphones; ``devices_listed`` brings them."""
-        self._background.run(
-            list_devices_anew, self.devices_listed.emit, lambda error: self.devices_listed.emit([])
-        )
+        # What somebody waits for goes first, and one listing at a time is enough.
+        if self.doing or self._is_listing:
+            return
+        self._is_listing = True
+
+        def done(names: list[str]) -> None:
+            self._is_listing = False
+            self.devices_listed.emit(names)
+
+        self._background.run(list_devices_anew, done, lambda error: done([]))
 
     def list_outputs(self, then: Callable[[list[str]], None]) -> None:
         """List the devices that sound can be played on, none where that cannot be found out."""
@@ -185,14 +192,6 @@ class Controller(QObject):
             if events != self.stream.settings or not is_same:
                 self.stream.change(thresholds=thresholds, settings=events)
         self.changed.emit()
-
-    def set(self, **fields: object) -> None:
-        """Change single settings.
-
-        Raises:
-            ValueError: If a value is out of range.
-        """
-        self.change_settings(dataclasses.replace(self.settings, **fields))  # type: ignore[arg-type]
 
     def toggle_recording(self) -> None:
         """Begin or end a recording of the live stream."""

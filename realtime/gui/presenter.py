@@ -109,7 +109,6 @@ class Presenter:
         if self._count % _READ_EVERY == 0:
             self._draw_what_is_read(stream)
         self._count += 1
-        views.tags.update()
 
     @property
     def welcome_text(self) -> str:

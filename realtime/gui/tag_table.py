@@ -15,7 +15,9 @@ from .theme import Theme
 NAME_SHARE: Final = 0.20
 COMBINED_SHARE: Final = 0.32
 BRANCH_SHARE: Final = (1 - NAME_SHARE - COMBINED_SHARE) / 4
-_GAP = 12.0
+
+#: Pixels between two columns.
+COLUMN_GAP: Final = 12.0
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,9 @@ class TagTable(QWidget):
 
     def _columns(self, row: QRectF) -> list[QRectF]:
         shares = (NAME_SHARE, COMBINED_SHARE, *[BRANCH_SHARE] * len(self._branches))
-        boxes, x = [], row.x() + _GAP / 2
+        boxes, x = [], row.x() + COLUMN_GAP / 2
         for share in shares:
-            boxes.append(QRectF(x, row.y(), share * row.width() - _GAP, row.height()))
+            boxes.append(QRectF(x, row.y(), share * row.width() - COLUMN_GAP, row.height()))
             x += share * row.width()
         return boxes
 

@@ -1,12 +1,13 @@
 """What a stream looks like: a log-mel spectrogram that grows with it."""
 
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from torchaudio.functional import melscale_fbanks
 
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.sound import Sound
 
 from .rows import RowStore
 
@@ -24,17 +25,6 @@ _RANGE_DB = (-90.0, -10.0)
 
 # More would hold up the thread that draws; the rest is there at the next call.
 _COLUMNS_AT_ONCE = 200
-
-
-class Sound(Protocol):
-    """Samples by their index, such as a ring buffer."""
-
-    @property
-    def written(self) -> int:
-        """Samples so far."""
-
-    def read(self, start: int, count: int) -> NDArray[np.float32] | None:
-        """Return samples, or None where they are gone."""
 
 
 class Spectrogram:

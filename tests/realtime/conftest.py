@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,3 +84,17 @@ def _wait_for(environment: dict[str, str], server: "subprocess.Popen[bytes]") ->
             return
         time.sleep(0.1)  # a server that starts says nothing that could be waited for
     pytest.fail("PulseAudio did not start")
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Wait for a condition that threads bring about: ``wait_for(lambda: ...)``."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        for _ in range(1_000):
+            if condition():
+                return
+            threading.Event().wait(0.005)
+        pytest.fail("nothing came within 5 s")
+
+    return wait

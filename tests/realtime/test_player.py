@@ -38,20 +38,12 @@ def sound(noise) -> RingBuffer:
     return ring
 
 
-def wait_for(condition) -> None:
-    for _ in range(1_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    pytest.fail("nothing came within 5 s")
-
-
 def let(output: FakeOutput, blocks: int) -> None:
     for _ in range(blocks):
         output.allowed.release()
 
 
-def test_what_is_played_is_the_sound_and_the_position_moves_with_it(sound) -> None:
+def test_what_is_played_is_the_sound_and_the_position_moves_with_it(sound, wait_for) -> None:
     output = FakeOutput()
     player = Player(lambda problem: None, lambda name: output)
     player.play(sound, 8_000, 16_000)
@@ -67,7 +59,7 @@ def test_what_is_played_is_the_sound_and_the_position_moves_with_it(sound) -> No
     player.close()
 
 
-def test_pause_stays_where_it_is_and_play_goes_on_there(sound) -> None:
+def test_pause_stays_where_it_is_and_play_goes_on_there(sound, wait_for) -> None:
     output = FakeOutput()
     player = Player(lambda problem: None, lambda name: output)
     player.play(sound, 0)
@@ -83,7 +75,7 @@ def test_pause_stays_where_it_is_and_play_goes_on_there(sound) -> None:
     player.close()
 
 
-def test_loop_begins_again(sound) -> None:
+def test_loop_begins_again(sound, wait_for) -> None:
     output = FakeOutput()
     player = Player(lambda problem: None, lambda name: output)
     player.play(sound, 800, 2_400, loop=True)
@@ -95,7 +87,7 @@ def test_loop_begins_again(sound) -> None:
     player.close()
 
 
-def test_sound_is_brought_to_the_rate_of_the_device(tone) -> None:
+def test_sound_is_brought_to_the_rate_of_the_device(tone, wait_for) -> None:
     ring = RingBuffer(1 << 15)
     ring.write(tone(440.0))
     output = FakeOutput(rate=48_000)
@@ -108,7 +100,7 @@ def test_sound_is_brought_to_the_rate_of_the_device(tone) -> None:
     player.close()
 
 
-def test_without_a_device_time_goes_on_and_it_is_told(sound) -> None:
+def test_without_a_device_time_goes_on_and_it_is_told(sound, wait_for) -> None:
     problems: list[str] = []
 
     def refuse(name: str | None) -> FakeOutput:
@@ -122,7 +114,7 @@ def test_without_a_device_time_goes_on_and_it_is_told(sound) -> None:
     player.close()
 
 
-def test_lost_device_pauses_and_is_told(sound) -> None:
+def test_lost_device_pauses_and_is_told(sound, wait_for) -> None:
     problems: list[str] = []
     output = FakeOutput()
     player = Player(problems.append, lambda name: output)

@@ -1,5 +1,4 @@
 import json
-import threading
 import time
 
 import numpy as np
@@ -21,19 +20,17 @@ from earmark.realtime.spooled_sound import SpooledSound
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 
 
-def wait_for(condition) -> None:
-    for _ in range(1_000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    pytest.fail("nothing came within 5 s")
+@pytest.fixture
+def all_of(wait_for):
+    """Start a hearing and return all of its results."""
 
+    def results(hearing) -> list:
+        hearing.start()
+        found = []
+        wait_for(lambda: found.extend(hearing.poll(0.0)) or hearing.is_over)
+        return found
 
-def all_of(hearing) -> list:
-    hearing.start()
-    found = []
-    wait_for(lambda: found.extend(hearing.poll(0.0)) or hearing.is_over)
-    return found
+    return results
 
 
 def session_recorder(folder, sound, tags, problems) -> SessionRecorder:
@@ -68,7 +65,7 @@ def test_spooled_sound_reads_as_it_was_written(noise) -> None:
 # Recordings
 
 
-def test_recording_gives_the_results_of_the_analysis(tiny_bundle, noise, tmp_path) -> None:
+def test_recording_gives_the_results_of_the_analysis(tiny_bundle, noise, tmp_path, all_of) -> None:
     samples = noise(3.03)
     soundfile.write(tmp_path / "noise.wav", samples, SAMPLE_RATE, subtype="FLOAT")
     hearing = open_recording(tmp_path / "noise.wav", InferenceEngine(tiny_bundle), hop=0.1)
@@ -82,7 +79,9 @@ def test_recording_gives_the_results_of_the_analysis(tiny_bundle, noise, tmp_pat
     hearing.close()
 
 
-def test_recording_that_breaks_off_keeps_what_was_read(tiny_bundle, noise, tmp_path) -> None:
+def test_recording_that_breaks_off_keeps_what_was_read(
+    tiny_bundle, noise, tmp_path, all_of
+) -> None:
     path = tmp_path / "cut.flac"
     soundfile.write(path, noise(6.0), SAMPLE_RATE)
     path.write_bytes(path.read_bytes()[:100_000])
@@ -99,7 +98,7 @@ def test_recording_that_is_none_is_refused_at_once(tiny_bundle, tmp_path) -> Non
         open_recording(tmp_path / "text.wav", InferenceEngine(tiny_bundle), hop=0.1)
 
 
-def test_recording_can_be_closed_while_it_is_read(tiny_bundle, noise, tmp_path) -> None:
+def test_recording_can_be_closed_while_it_is_read(tiny_bundle, noise, tmp_path, wait_for) -> None:
     soundfile.write(tmp_path / "long.wav", noise(120.0), SAMPLE_RATE)
     hearing = open_recording(tmp_path / "long.wav", InferenceEngine(tiny_bundle), hop=0.025)
     hearing.start()
@@ -113,7 +112,7 @@ def test_recording_can_be_closed_while_it_is_read(tiny_bundle, noise, tmp_path) 
 # Sessions
 
 
-def test_session_opens_again_as_it_was(tiny_bundle, noise, tmp_path) -> None:
+def test_session_opens_again_as_it_was(tiny_bundle, noise, tmp_path, all_of) -> None:
     tags = tiny_bundle.metadata.vocabulary.names
     samples = noise(5.0)
     ring, problems = RingBuffer(1 << 17), []
@@ -139,7 +138,7 @@ def test_session_opens_again_as_it_was(tiny_bundle, noise, tmp_path) -> None:
 
 
 def test_session_cut_by_a_kill_opens_up_to_its_last_whole_window(
-    tiny_bundle, noise, tmp_path
+    tiny_bundle, noise, tmp_path, all_of
 ) -> None:
     tags = tiny_bundle.metadata.vocabulary.names
     ring, problems = RingBuffer(1 << 17), []
@@ -190,7 +189,9 @@ def test_recording_never_overwrites(noise, tmp_path) -> None:
     assert unused(tmp_path / "free").name == "free"
 
 
-def test_disk_that_fails_ends_the_recording_and_is_told(noise, tmp_path, monkeypatch) -> None:
+def test_disk_that_fails_ends_the_recording_and_is_told(
+    noise, tmp_path, monkeypatch, wait_for
+) -> None:
     ring, problems = RingBuffer(1 << 15), []
     recorder = session_recorder(tmp_path / "full", ring, ("Dog",), problems)
 
@@ -231,7 +232,7 @@ def test_each_event_becomes_a_clip_with_two_seconds_around_it(noise, tmp_path) -
 # What branches are given
 
 
-def test_inspector_gives_the_tokens_of_the_window(tiny_bundle, noise) -> None:
+def test_inspector_gives_the_tokens_of_the_window(tiny_bundle, noise, wait_for) -> None:
     ring = RingBuffer(1 << 17)
     ring.write(noise(6.0))
     answers = []
