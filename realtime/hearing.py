@@ -11,9 +11,11 @@ class Hearing(Protocol):
 
     Attributes:
         duration: Of all of it in seconds, or None where nobody knows.
+        hop: Seconds between its windows.
     """
 
     duration: float | None
+    hop: float
 
     @property
     def name(self) -> str:

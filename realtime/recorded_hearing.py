@@ -29,6 +29,7 @@ class RecordedHearing:
     Args:
         name: To show to people.
         duration: As the recording states it (s), or None.
+        hop: Seconds between the windows of the results.
         results: Given the sound to write to; yields results as they are found.
     """
 
@@ -36,10 +37,12 @@ class RecordedHearing:
         self,
         name: str,
         duration: float | None,
+        hop: float,
         results: Callable[[SpooledSound], Iterator[WindowResult]],
     ) -> None:
         self.name = name
         self.duration = duration
+        self.hop = hop
         self.sound = SpooledSound()
         self.problem = ""
         self._results = results
@@ -98,7 +101,7 @@ def open_recording(
     Args:
         path: Of a sound file, or of a folder that a session was recorded to.
         engine: For this recording alone; a saved session brings its own results.
-        hop: Seconds between windows.
+        hop: Seconds between windows; those of a saved session lie as they were recorded.
         workers: Threads that tag it.
 
     Raises:
@@ -108,7 +111,7 @@ def open_recording(
     if path.is_dir():
         session = SavedSession(path)
         session.check_tags(engine.bundle.metadata.vocabulary.names)
-        return RecordedHearing(path.name, session.duration, session.results)
+        return RecordedHearing(path.name, session.duration, session.hop, session.results)
     reader = SoundReader(path)
 
     def results(sound: SpooledSound) -> Iterator[WindowResult]:
@@ -119,4 +122,4 @@ def open_recording(
 
         return analyse(written(), engine, seconds_to_samples(hop), workers=workers)
 
-    return RecordedHearing(path.name, reader.expected_seconds, results)
+    return RecordedHearing(path.name, reader.expected_seconds, hop, results)

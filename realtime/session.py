@@ -47,6 +47,7 @@ class ListeningSession:
     ) -> None:
         if not 0.025 <= hop <= 1:
             raise ValueError(f"a hop must lie between 0.025 and 1 s, got {hop}")
+        self.hop = hop
         self._hop_samples = seconds_to_samples(hop)
         self._engine = engine
         self.capture = Capture(source, kept_samples=seconds_to_samples(kept_seconds))

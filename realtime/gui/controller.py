@@ -258,7 +258,7 @@ class Controller(QObject):
             hearing,
             bundle.metadata.vocabulary.names,
             tuple(bundle.branches),
-            hop=self.settings.hop,
+            hop=hearing.hop,
             thresholds=thresholds_of(self.settings, bundle.metadata),
             settings=event_settings_of(self.settings),
             max_seconds=KEPT_SECONDS if source.is_live else None,

@@ -386,6 +386,25 @@ def test_session_is_recorded_and_opens_again_looking_the_same(qtbot, window, roo
     assert again.events.events
 
 
+def test_session_has_its_own_events_whatever_the_hop_is_now(qtbot, window, room, noise) -> None:
+    window.change_settings(dataclasses.replace(window.controller.settings, threshold=0.01))
+    microphone = listen(qtbot, window, room)
+    window.controller.toggle_recording()
+    qtbot.waitUntil(lambda: window.controller.recording.is_on)
+    say(qtbot, window, microphone, noise(3.0))
+    window.controller.close_stream()
+    qtbot.waitUntil(lambda: "Recorded to" in window.views.status.text)
+    (folder,) = Path(window.controller.settings.recordings).iterdir()
+    found = []
+    for hop in (0.1, 0.5):
+        window.change_settings(dataclasses.replace(window.controller.settings, hop=hop))
+        look_at(qtbot, window, folder)
+        assert window.controller.stream.hop == 0.1
+        found.append(window.controller.stream.events.events)
+    assert found[0]
+    assert found[0] == found[1]
+
+
 def test_events_are_recorded_as_clips(qtbot, window, room, noise) -> None:
     settings = dataclasses.replace(
         window.controller.settings, threshold=0.01, record="events", merge_gap=0.0

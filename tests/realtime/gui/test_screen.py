@@ -31,7 +31,7 @@ def resident_megabytes() -> float:
 class EndlessHearing:
     """Half an hour in a moment: a live stream that is as far as the test says."""
 
-    duration, name, problem, is_over = None, "endless", "", False
+    duration, hop, name, problem, is_over = None, 0.1, "endless", "", False
 
     def __init__(self, n_tags: int) -> None:
         self.sound = RingBuffer(round((KEPT_SECONDS + 60) * SAMPLE_RATE))
