@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from .config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
-from .runtime import Runtime, TorchRuntime
+from .runtime import Runtime, TorchHead, TorchRuntime
 from .tagger import Tagger
+from .taught.runtime import TaughtRuntime, embedding_head
+from .taught.tag import TaughtTag
 from .timebase import WINDOW_SAMPLES
 
 # TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
@@ -58,6 +60,9 @@ class LoadedBranch(Protocol):
 class LoadedHead(Protocol):
     """A head out of a bundle; the same calls as ``earmark.models.head.Head``."""
 
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return weight (subsets, 256, tags) and bias (subsets, tags), among others."""
+
     def __call__(self, embeddings: Tensor) -> Tensor:
         """Return the combined logits of ``(batch, 256)``."""
 
@@ -75,6 +80,8 @@ class Bundle:
         head: Combines their embeddings.
         device: Where all of them live.
         precision: That the processor computes in; elsewhere it is always float32.
+        taught: Tags of the user's own, the last of the vocabulary; branches and head do not know
+            them, what runs the bundle does.
 
     On the processor it runs on as many threads as torch had when ``runtime`` was first asked for.
     """
@@ -84,17 +91,25 @@ class Bundle:
     head: LoadedHead
     device: torch.device
     precision: Precision = DEFAULT_PRECISION
+    taught: tuple[TaughtTag, ...] = ()
 
     @cached_property
     def runtime(self) -> Runtime:
         """What runs it live and on files: compiled on the processor, its own modules elsewhere."""
-        return self._run_by(self.branches, self.head)
+        if not self.taught:
+            return self._run_by(self.branches, self.head)
+        n_tags = len(self.metadata.vocabulary) - len(self.taught)
+        return TaughtRuntime(self.embedding_runtime(), n_tags, self.taught)
+
+    def embedding_runtime(self) -> Runtime:
+        """Return what runs it and gives the embeddings as well, behind the combined logits."""
+        return self._run_by(self.branches, embedding_head(self.head))
 
     def runtime_of(self, name: str) -> Runtime:
         """Return what runs one branch by itself, to see what it costs."""
         return self._run_by({name: self.branches[name]}, None)
 
-    def _run_by(self, branches: Mapping[str, LoadedBranch], head: LoadedHead | None) -> Runtime:
+    def _run_by(self, branches: Mapping[str, LoadedBranch], head: TorchHead | None) -> Runtime:
         if self.device.type != "cpu":
             return TorchRuntime(branches, head, self.device)
         # Compiling takes most of a second, importing the compiler a part of it.

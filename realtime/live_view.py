@@ -1,17 +1,20 @@
 """The terminal view of a live session: tags as bars, each branch's belief beside them."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .health import Health
+from .broadcast.sink import LiveStream, Status
+from .liveness import Liveness
 from .results import WindowResult
 from .steady_rows import SteadyRows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FLOOR_DBFS = -60.0
 _METER_WIDTH = 30
@@ -22,26 +25,15 @@ class LiveView:
     """Draws the newest result. It computes nothing but what goes where.
 
     Args:
-        source: Name of what is heard.
-        names: Tags, in the order of the probabilities.
-        branches: In the order of the branch probabilities.
-        thresholds: (tags,) from which on a tag is bright.
+        stream: What is listened to.
         rows: Tags shown.
     """
 
-    def __init__(
-        self,
-        source: str,
-        names: Sequence[str],
-        branches: Sequence[str],
-        thresholds: NDArray[np.float32],
-        *,
-        rows: int,
-    ) -> None:
-        self._source = source
-        self._names = names
-        self._branches = branches
-        self._thresholds = thresholds
+    def __init__(self, stream: LiveStream, *, rows: int) -> None:
+        self._source = stream.source
+        self._names = stream.tags
+        self._branches = stream.branches
+        self._thresholds = stream.thresholds
         self._rows = SteadyRows(rows)
         self._smoothed: NDArray[np.float32] | None = None
         self._result: WindowResult | None = None
@@ -53,13 +45,18 @@ class LiveView:
         self._result = result
         self._rows.update(self._smoothed)
 
-    def draw(
-        self, *, level_dbfs: float, health: Health, skipped: int, overflows: int
-    ) -> RenderableType:
-        """Return the view as it stands."""
-        parts: list[RenderableType] = [self._heading(level_dbfs), self._tags()]
-        parts.append(_status(health, skipped=skipped, overflows=overflows))
-        if advice := health.advice():
+    def draw(self, status: Status, *, level_dbfs: float, advice: str) -> RenderableType:
+        """Return the view as it stands.
+
+        Args:
+            status: Of the stream, now.
+            level_dbfs: Of the newest sound.
+            advice: What to do where the machine does not keep up, else empty.
+        """
+        parts: list[RenderableType] = [self._heading(level_dbfs), self._tags(), _status(status)]
+        if status.reason:
+            parts.append(Text(f"{status.liveness.value}: {status.reason}", style="yellow"))
+        if advice:
             parts.append(Text(advice, style="yellow"))
         return Group(*parts)
 
@@ -109,12 +106,13 @@ def _belief(probability: float) -> Text:
     return Text(f"{shade} {100 * probability:3.0f}", style="" if probability >= 0.5 else "dim")
 
 
-def _status(health: Health, *, skipped: int, overflows: int) -> Text:
-    latency, p95 = health.latency_ms()
-    inference, _ = health.inference_ms()
-    is_strained = skipped > 0 or overflows > 0
+def _status(status: Status) -> Text:
+    is_strained = status.skipped > 0 or status.overflows > 0
+    is_well = status.liveness is Liveness.LISTENING and not is_strained
     return Text(
-        f"latency {latency:.0f} ms (p95 {p95:.0f})   inference {inference:.1f} ms   "
-        f"skipped {skipped}   overflows {overflows}",
-        style="yellow" if is_strained else "dim",
+        f"{status.liveness.value}   "
+        f"latency {status.latency_ms[0]:.0f} ms (p95 {status.latency_ms[1]:.0f})   "
+        f"inference {status.inference_ms[0]:.1f} ms   "
+        f"skipped {status.skipped}   overflows {status.overflows}",
+        style="dim" if is_well else "yellow",
     )

@@ -8,5 +8,12 @@ class Liveness(Enum):
 
     LISTENING = "listening"
     SILENT = "silent"  # blocks arrive, and hold nothing but zeros
-    RECOVERING = "recovering"  # gone or stalled, and tried again
+    STALLED = "stalled"  # open, but no block has come for a while
+    RECOVERING = "recovering"  # gone, and tried again
+    FAILED = "failed"  # gone for long; it is still tried, now and then
     ENDED = "ended"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is nothing to listen to at present."""
+        return self in (Liveness.RECOVERING, Liveness.FAILED)

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from earmark.models.errors import EarmarkError
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
 
+from .clips.flac import as_flac, newest
+from .clips.folder import ClipFolder, file_name
 from .events import TagEvent
 from .results import WindowResult
 from .saved_session import DESCRIPTION, SOUND, WINDOWS, describe, row_type
@@ -169,77 +171,104 @@ class SessionRecorder(Recorder):
 class ClipRecorder(Recorder):
     """A FLAC file of each event, with what was heard before and after it.
 
+    Of an event longer than the sound that is kept, the end is written. A clip that cannot be
+    written (disk full, folder gone) is told of once and tried again while its sound is there.
+
     Args:
-        folder: Of the clips; made where it does not exist. No file in it is overwritten.
+        folder: Of the clips.
         sound: Of the stream.
         on_problem: Called with what went wrong.
-
-    Raises:
-        EarmarkError: If the folder cannot be made.
+        before: Heard before an event in its clip (s).
+        after: Heard after it (s).
+        name: Gives a clip's file name without suffix; called by who adds the event.
+        retry: Pause before another attempt at a clip (s).
     """
 
-    def __init__(self, folder: Path, sound: Sound, *, on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: ClipFolder,
+        sound: Sound,
+        *,
+        on_problem: Callable[[str], None],
+        before: float = CLIP_MARGIN,
+        after: float = CLIP_MARGIN,
+        name: Callable[[TagEvent], str] = lambda e: f"{e.start:09.2f}s {file_name(e.tag)}",
+        retry: float = 5.0,
+    ) -> None:
         super().__init__(on_problem)
-        self.folder = folder
+        self.folder = folder.path
+        self._folder = folder
         self._sound = sound
-        self._events: queue.SimpleQueue[TagEvent] = queue.SimpleQueue()
-        self._waiting: list[TagEvent] = []
+        self._before = before
+        self._after = after
+        self._name = name
+        self._events: queue.SimpleQueue[tuple[TagEvent, str]] = queue.SimpleQueue()
+        self._waiting: list[tuple[TagEvent, str]] = []
+        self._retry = retry
+        self._next_attempt = 0.0
+        self._failing: set[str] = set()
+        self._lost = 0
         self.clips = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EarmarkError(f"cannot record to {folder}: {error}") from error
 
     def add(self, events: list[TagEvent]) -> None:
         """Take events; a clip is written once what follows it was heard."""
         for event in events:
-            self._events.put(event)
+            self._events.put((event, self._name(event)))
 
     def _write_new(self) -> None:
-        self._waiting += [self._events.get_nowait() for _ in range(self._events.qsize())]
         self._write_those(is_over=False)
 
     def _finish(self) -> None:
         self._write_those(is_over=True)
+        if lost := self._lost + len(self._waiting):
+            self._on_problem(f"{lost} clips are lost")
+        self._folder.close()
 
     def _release(self) -> None:
         self._waiting = []
+        self._folder.close()
 
     def _write_those(self, *, is_over: bool) -> None:
+        self._waiting += [self._events.get_nowait() for _ in range(self._events.qsize())]
         still = []
-        for event in self._waiting:
-            end = seconds_to_samples(event.end + CLIP_MARGIN)
-            if end <= self._sound.written or is_over:
-                self._write(event, min(end, self._sound.written))
-            else:
-                still.append(event)
+        for event, name in self._waiting:
+            is_due = self._is_heard(event) and time.monotonic() >= self._next_attempt
+            if not (is_due or is_over) or not self._write(event, name):
+                still.append((event, name))
         self._waiting = still
+        if "save" in self._failing and not any(self._is_heard(event) for event, _ in still):
+            self._failing.discard("save")
+            self._on_problem(f"clips are written again; {self._lost} are lost")
+            self._lost = 0
+        try:
+            self._folder.tidy()
+            self._failing.discard("tidy")
+        except OSError as error:
+            self._tell_once("tidy", f"old clips cannot be removed: {error}")
 
-    def _write(self, event: TagEvent, end: int) -> None:
-        start = max(0, seconds_to_samples(event.start - CLIP_MARGIN))
-        path = unused(self.folder / f"{event.start:09.2f}s {file_name(event.tag)}.flac")
-        with soundfile.SoundFile(path, "x", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as flac:
-            for first in range(start, end, _SAMPLES_AT_ONCE):
-                samples = self._sound.read(first, min(_SAMPLES_AT_ONCE, end - first))
-                # Of an event longer than what is kept, the end is there.
-                if samples is not None:
-                    flac.write(_within(samples))
+    def _is_heard(self, event: TagEvent) -> bool:
+        return seconds_to_samples(event.end + self._after) <= self._sound.written
+
+    def _write(self, event: TagEvent, name: str) -> bool:
+        """Write a clip; False if that has to be tried again."""
+        end = min(seconds_to_samples(event.end + self._after), self._sound.written)
+        start = max(0, seconds_to_samples(event.start - self._before))
+        samples = newest(self._sound, start, end)
+        if not len(samples):
+            self._lost += 1  # told when it works again, or at the end
+            return True
+        try:
+            self._folder.save(name, as_flac(samples))
+        except (OSError, EarmarkError) as error:
+            self._tell_once(
+                "save", f"the clip {name} cannot be written; it is tried again: {error}"
+            )
+            return False
         self.clips += 1
+        return True
 
-
-def _within(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.clip(samples, -1, 1)
-
-
-def file_name(text: str) -> str:
-    """Return a text as part of a file's name on any system."""
-    return "".join(c if c.isalnum() or c in " -_.," else "_" for c in text).strip()
-
-
-def unused(path: Path) -> Path:
-    """Return the path, with a number in its name where it is taken already."""
-    number, free = 2, path
-    while free.exists():
-        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
-        number += 1
-    return free
+    def _tell_once(self, what: str, problem: str) -> None:
+        """Tell of what fails, and no more of it until it has worked again."""
+        if what not in self._failing:
+            self._failing.add(what)
+            self._on_problem(problem)

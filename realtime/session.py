@@ -12,12 +12,11 @@ from typing import Self
 from earmark.models.timebase import seconds_to_samples
 
 from .capture import Capture
-from .engine import InferenceEngine
 from .health import Health
 from .results import WindowResult
 from .ring_buffer import RingBuffer
 from .sources.protocol import AudioSource
-from .worker import InferenceWorker
+from .worker import Engine, InferenceWorker
 
 
 class ListeningSession:
@@ -40,7 +39,7 @@ class ListeningSession:
     def __init__(
         self,
         source: AudioSource,
-        engine: InferenceEngine,
+        engine: Engine,
         *,
         hop: float = 0.1,
         kept_seconds: float = 8.0,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle import Bundle
+from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
 from .analysis import analyse
@@ -98,7 +99,7 @@ class SoundTagger:
 
 
 def load(bundle: str | Path | None = None, *, device: str = "auto") -> SoundTagger:
-    """Load a bundle, the shipped one by default.
+    """Load a bundle, the shipped one by default, with the tags that the user taught on it.
 
     Args:
         bundle: Folder of a bundle.
@@ -107,4 +108,4 @@ def load(bundle: str | Path | None = None, *, device: str = "auto") -> SoundTagg
     Raises:
         BundleError: If the bundle is missing, broken, or of another version or rate.
     """
-    return SoundTagger(load_bundle(None if bundle is None else Path(bundle), device=device))
+    return SoundTagger(load_with_taught(None if bundle is None else Path(bundle), device=device))

@@ -18,7 +18,10 @@ _POLL_SECONDS = 0.005
 
 
 class Engine(Protocol):
-    """What the worker needs of an engine."""
+    """What a session needs of an engine."""
+
+    def warm_up(self, hop_samples: int) -> None:
+        """Run a few windows, so that the first real one is not the slowest."""
 
     def process(self, window: NDArray[np.float32], start_sample: int) -> WindowResult:
         """Tag a window."""

@@ -31,6 +31,12 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def nothing_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what whoever runs the tests has taught."""
+    monkeypatch.setenv("EARMARK_TAUGHT", "off")
+
+
 @pytest.fixture
 def tone() -> Callable[..., NDArray[np.float32]]:
     """A sine: ``tone(frequency, seconds=1.0, amplitude=0.5)``."""

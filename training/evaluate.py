@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hop", type=float, default=1.0, help="seconds between windows")
     parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="measure spoiled sound as well: noise, clipping, MP3, a room ... (takes nine times as "
+        "long; pip install 'earmark[robustness]')",
+    )
+    parser.add_argument(
         "--unstated", action="store_true", help="measure clips of unstated licence, not the others"
     )
     parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
@@ -39,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     from .alarms import measure_alarms
     from .audio_cache import AudioCache, default_cache_folder
+    from .beyond import measure_beyond
     from .datasets.corpus import UNSTATED
     from .datasets.open_corpus import open_corpus
     from .model import open_model
@@ -60,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
             "choose other --folds, or fewer --minimum-clips"
         )
     with StageProgress(Console(stderr=True)) as progress:
-        waveforms = AudioCache(args.cache or default_cache_folder()).load_all(
+        cache = AudioCache(args.cache or default_cache_folder())
+        waveforms = cache.load_all(
             [clip.path for clip in clips], lambda done, all_: progress.show("clips", done, all_)
         )
         predictions = predict(
@@ -70,6 +78,16 @@ def run(args: argparse.Namespace) -> int:
             progress=lambda done, total: progress.show("windows", done, total),
         )
         alarms = measure_alarms(model)
+        everything = corpus.restricted_to(model.vocabulary).clips
+        beyond = measure_beyond(
+            args.model,
+            model,
+            others=[] if args.unstated else [c for c in everything if c.licence == UNSTATED],
+            spoiled=(waveforms, targets, predictions) if args.robustness else None,
+            minimum_clips=args.minimum_clips,
+            cache=cache,
+            progress=progress.show,
+        )
     report = build_report(
         model.name,
         corpus.name,
@@ -80,8 +98,10 @@ def run(args: argparse.Namespace) -> int:
         predictions,
         minimum_clips=args.minimum_clips,
         alarms=alarms,
+        beyond=beyond,
     )
     command = f"earmark evaluate {args.model} {args.data.name} --folds {' '.join(args.folds)}"
+    command += " --robustness" if args.robustness else ""
     notes = _notes(args.model)
     if sys.stdout.isatty():
         Console().print(Markdown(as_markdown(report, command=command, notes=notes)))

@@ -76,6 +76,17 @@ def predict(
     )
 
 
+@torch.inference_mode()
+def embed(model: Model, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the embeddings of windows of (16000,), the branches' side by side."""
+    found = []
+    for first in range(0, len(windows), _WINDOWS_AT_ONCE):
+        batch = torch.from_numpy(np.stack(windows[first : first + _WINDOWS_AT_ONCE]))
+        outputs = [branch(batch.to(model.device)) for branch in model.branches.values()]
+        found.append(torch.cat([embedding for embedding, _ in outputs], dim=1).cpu().numpy())
+    return np.concatenate(found)
+
+
 def _calibrated(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
     # Every subset's head is read like the head of all: rankings do not depend on it.
     return np.stack([calibration.combined(logits[subset]) for subset in range(N_SUBSETS)])

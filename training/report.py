@@ -12,6 +12,8 @@ from earmark.models.head import N_SUBSETS, subset_members
 from earmark.models.vocabulary import TagVocabulary
 
 from .alarms import Alarms
+from .combination import Combination, measure_combination
+from .confusions import Confusion, confusions
 from .datasets.corpus import Clip
 from .metrics import (
     average_precisions,
@@ -28,6 +30,11 @@ from .metrics import (
 from .predictions import Predictions
 
 Figures = dict[str, float]
+
+#: Epochs of a stage, each with its figures.
+Curve = list[dict[str, float]]
+
+_CONFUSIONS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,21 @@ class CalibrationFigures:
 
 
 @dataclass(frozen=True)
+class Beyond:
+    """What is measured beyond the clips of the folds as they are; empty parts were not measured.
+
+    Args:
+        others: Clips of other collections, by source; figures as ``measure_sources`` gives them.
+        robustness: Macro mAP of clips under deformations, of all four and of each branch.
+        curves: Of each stage of the training.
+    """
+
+    others: dict[str, dict[str, float | str]]
+    robustness: dict[str, Figures]
+    curves: dict[str, Curve]
+
+
+@dataclass(frozen=True)
 class Report:
     """All measures of one model.
 
@@ -82,6 +104,9 @@ class Report:
         calibration: Brier score and expected calibration error of windows, before calibration and
             after it, and the bins of both: stated, happened, how often.
         alarms: What each kind of sound that is none raises at the shipped thresholds.
+        combination: All four beside the best of them.
+        confusions: What is taken for what, the commonest first.
+        beyond: Other collections, spoiled sound, how it was learned.
     """
 
     model: str
@@ -94,6 +119,9 @@ class Report:
     classes: Figures
     calibration: dict[str, CalibrationFigures]
     alarms: dict[str, Alarms]
+    combination: Combination
+    confusions: list[Confusion]
+    beyond: Beyond
 
 
 def measure(probabilities: NDArray[np.float32], targets: NDArray[np.float32]) -> Figures:
@@ -122,6 +150,7 @@ def build_report(
     *,
     minimum_clips: int,
     alarms: dict[str, Alarms],
+    beyond: Beyond,
 ) -> Report:
     """Measure predictions.
 
@@ -135,6 +164,7 @@ def build_report(
         predictions: Of all windows of the clips.
         minimum_clips: Tags with fewer clips are not measured, nor do they compete.
         alarms: What was measured on sounds that are none.
+        beyond: What was measured beyond these clips.
     """
     measured = np.flatnonzero(targets.sum(axis=0) >= minimum_clips)
     kept = targets[:, measured]
@@ -177,6 +207,11 @@ def build_report(
             "after": _calibration_figures(windows, window_targets),
         },
         alarms=alarms,
+        combination=measure_combination(predictions, measured, kept),
+        confusions=confusions(
+            combined[:, measured], kept, [vocabulary.names[tag] for tag in measured]
+        )[:_CONFUSIONS_SHOWN],
+        beyond=beyond,
     )
 
 

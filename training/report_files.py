@@ -5,6 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .report import Figures, Report
+from .report_sections import (
+    combination_lines,
+    confusion_lines,
+    curve_lines,
+    other_lines,
+    plot_curves,
+    robustness_lines,
+)
 from .run_folder import write_json
 
 _COLUMNS = {
@@ -39,6 +47,8 @@ def write_report(report: Report, folder: Path, *, command: str, notes: list[str]
         _plot_tags(report, folder),
         _plot_reliability(report, folder),
     ]
+    if report.beyond.curves:
+        plots.append(plot_curves(report.beyond.curves, folder))
     text = folder / "report.md"
     text.write_text(as_markdown(report, command=command, notes=notes), encoding="utf-8")
     return [folder / "report.json", text, *plots]
@@ -72,6 +82,7 @@ def as_markdown(report: Report, *, command: str, notes: list[str]) -> str:
             f"{report.classes['window_top_1']:.1f} of windows.",
             "",
         ]
+    lines += combination_lines(report.combination)
     lines += [
         "## Calibration, windows",
         "",
@@ -106,6 +117,10 @@ def as_markdown(report: Report, *, command: str, notes: list[str]) -> str:
         "",
         _table(report.subsets),
         "",
+        *other_lines(report.beyond.others, report.protocol.minimum_clips),
+        *robustness_lines(report.beyond.robustness),
+        *confusion_lines(report.confusions),
+        *curve_lines(report.beyond.curves),
         "## Tags",
         "",
         "![average precision of the tags](tags.png)",

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .options import add_model_options, load_engine_bundle
+from .options import add_model_options, load_base_bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.runs < 1:
         raise UsageError(f"--runs must be at least 1, got {args.runs}")
-    bundle = load_engine_bundle(args)
+    bundle = load_base_bundle(args)
     sound = Sound()
     peers = peer_steps(args.peer, sound, threads=torch.get_num_threads())
     start = measure_start(args.bundle, bundle.device.type, torch.get_num_threads())

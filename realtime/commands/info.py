@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 
@@ -19,15 +20,23 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from earmark.models.metadata import BundleMetadata, shipped_bundle
+    from earmark.models.taught.layer import described_with, taught_on
 
     folder = args.bundle or shipped_bundle()
-    metadata = BundleMetadata.read(folder)
+    base = BundleMetadata.read(folder)
+    taught, problems = taught_on(base)
+    metadata = described_with(base, taught)
+    for problem in problems:
+        print(f"earmark: {problem}", file=sys.stderr)
     if args.json:
         print(json.dumps(metadata.as_table(), indent=2, ensure_ascii=False))
         return 0
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{metadata.name}[/bold], made {metadata.created}, in {folder}")
-    console.print(f"{len(metadata.vocabulary)} tags, from windows of 1 s at 16 kHz", markup=False)
+    console.print(f"{len(base.vocabulary)} tags, from windows of 1 s at 16 kHz", markup=False)
+    if taught:
+        names = ", ".join(tag.name for tag in taught)
+        console.print(f"and {len(taught)} taught by you: {names}", markup=False)
     for title, part in (("trained on", metadata.sources), ("measured", metadata.metrics)):
         console.print(f"\n[bold]{title}[/bold]")
         for name, value in part.items():

@@ -1,12 +1,17 @@
 """``earmark live``: tags of a microphone as they sound."""
 
 import argparse
+import logging
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.realtime.sinks.table import sink_modules
+
+from .config_file import add_config_option
 from .options import (
     add_event_options,
     add_model_options,
@@ -17,15 +22,21 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
+    from types import FrameType
 
     from earmark.models.bundle import Bundle
+    from earmark.realtime.broadcast.broadcast import Broadcast
+    from earmark.realtime.broadcast.sink import LiveStream
+    from earmark.realtime.fallback_engine import FallbackEngine
     from earmark.realtime.session import ListeningSession
     from earmark.realtime.sources.protocol import AudioSource
 
 # Often enough to look alive, seldom enough to be read.
 _DRAWINGS_PER_SECOND = 10
+
+# So much of the newest sound can be cut into clips.
+_KEPT_SECONDS = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +67,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--latency", type=float, default=0.05, help="asked of the microphone, in seconds"
     )
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for a microphone that is not there at the start"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="what is worth a line on standard error",
+    )
+    add_config_option(parser)
     add_event_options(parser)
+    for sink in sink_modules():
+        sink.add_arguments(parser)
     # One window is too little work to be worth dividing: more threads only wait for each other.
     add_model_options(parser, threads=1)
 
@@ -64,7 +87,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Listen until the source ends, the time is over, or Ctrl-C."""
     from earmark.models.errors import UsageError
-    from earmark.realtime.engine import InferenceEngine
     from earmark.realtime.session import ListeningSession
 
     hop_samples(args)
@@ -72,20 +94,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--top must be at least 1, got {args.top}")
     if args.duration is not None and args.duration <= 0:
         raise UsageError(f"--duration must be above 0 seconds, got {args.duration}")
-    form = args.format or ("view" if sys.stdout.isatty() else "jsonl")
+    logging.basicConfig(format="earmark: %(message)s", level=args.log_level.upper())
     source = _open_source(args)
     bundle = load_engine_bundle(args)
-    chosen = thresholds(args, bundle)
+    engine = _engine(args, bundle)
     # A service manager's way to say goodbye ends the session as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    session = ListeningSession(source, InferenceEngine(bundle), hop=args.hop)
+    session = ListeningSession(source, engine, hop=args.hop, kept_seconds=_KEPT_SECONDS)
     status = 0
-    with session:
+    with session, _broadcast(session, bundle, args) as (broadcast, stream):
         try:
-            if form == "view":
-                _view(session, bundle, chosen, args)
-            else:
-                _write(session, bundle, chosen, form, args)
+            _listen(session, broadcast, stream, args)
         except KeyboardInterrupt:
             status = 130 if args.duration is not None else 0
     _summarize(session)
@@ -96,86 +115,124 @@ def run(args: argparse.Namespace) -> int:
 
 def _open_source(args: argparse.Namespace) -> "AudioSource":
     from earmark.realtime.pcm import PcmFormat
+    from earmark.realtime.portaudio import rescan
     from earmark.realtime.sources.microphone import Microphone
+    from earmark.realtime.sources.recovering import RecoveringSource
     from earmark.realtime.sources.streamed import StreamedSource
 
     if args.path is None:
-        return Microphone(args.input, latency=args.latency)
+        return RecoveringSource(
+            lambda: Microphone(args.input, latency=args.latency),
+            args.input or "microphone",
+            waits=args.wait,
+            before_retry=rescan,
+        )
     if args.path == "-":
         return StreamedSource.from_pcm(sys.stdin.buffer, PcmFormat())
     return StreamedSource.from_file(Path(args.path))
 
 
-def _deadline(args: argparse.Namespace) -> float:
-    return float("inf") if args.duration is None else time.monotonic() + args.duration
+def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
+    from earmark.models.bundle import load_bundle
+    from earmark.realtime.fallback_engine import FallbackEngine
+
+    engine = FallbackEngine(
+        bundle,
+        lambda device: load_bundle(args.bundle, device=device, precision=args.precision),
+        logging.getLogger("earmark").warning,
+    )
+
+    def retry(number: int, frame: "FrameType | None") -> None:
+        engine.retry()
+
+    # The customary word to a service that something has changed.
+    signal.signal(signal.SIGHUP, retry)
+    return engine
+
+
+@contextmanager
+def _broadcast(
+    session: "ListeningSession", bundle: "Bundle", args: argparse.Namespace
+) -> "Iterator[tuple[Broadcast, LiveStream]]":
+    """Give what tells all sinks of a session; leaving it tells them the end."""
+    from earmark.realtime.broadcast.broadcast import Broadcast
+    from earmark.realtime.broadcast.sink import LiveStream
+    from earmark.realtime.broadcast.stream_clock import StreamClock
+    from earmark.realtime.events import TagTracker
+    from earmark.realtime.sinks.log import LogSink
+
+    names, branches = bundle.metadata.vocabulary.names, tuple(bundle.branches)
+    settings, chosen = event_settings(args), thresholds(args, bundle)
+    tracker = TagTracker(names, branches, chosen, hop=args.hop, settings=settings)
+    clock = StreamClock(session.capture.captured_at, lambda: session.sound.written)
+    broadcast = Broadcast(session, tracker, minimum_duration=settings.minimum_duration, clock=clock)
+    stream = LiveStream(
+        source=session.name,
+        bundle=bundle.metadata.name,
+        tags=names,
+        branches=branches,
+        thresholds=chosen,
+        hop=args.hop,
+        clock=clock,
+        sound=session.sound,
+        status=broadcast.status,
+    )
+    try:
+        for module in sink_modules():
+            sink = module.open_sink(args, stream)
+            if sink is not None:
+                broadcast.add([sink])
+        # Behind the history: an event that the log tells of is in the file.
+        broadcast.add([LogSink(stream)])
+        yield broadcast, stream
+    finally:
+        # However it ends, what was sounding is told.
+        broadcast.close()
+
+
+def _listen(
+    session: "ListeningSession",
+    broadcast: "Broadcast",
+    stream: "LiveStream",
+    args: argparse.Namespace,
+) -> None:
+    end = float("inf") if args.duration is None else time.monotonic() + args.duration
+    form = args.format or ("view" if sys.stdout.isatty() else "jsonl")
+    if form == "view":
+        _view(session, broadcast, stream, rows=args.top, end=end)
+        return
+    from earmark.realtime.records import TagChoice
+    from earmark.realtime.sinks.lines import LinesSink
+
+    choice = TagChoice(stream.tags, stream.branches, top=args.top, every=args.all_tags)
+    broadcast.add([LinesSink(form, sys.stdout, stream, choice, has_events=args.events)])
+    while time.monotonic() < end and not session.is_over:
+        broadcast.pump(0.05)
 
 
 def _view(
     session: "ListeningSession",
-    bundle: "Bundle",
-    chosen: "NDArray[np.float32]",
-    args: argparse.Namespace,
+    broadcast: "Broadcast",
+    stream: "LiveStream",
+    *,
+    rows: int,
+    end: float,
 ) -> None:
     from rich.live import Live
 
     from earmark.realtime.live_view import LiveView
 
-    view = LiveView(
-        session.capture.source.name,
-        bundle.metadata.vocabulary.names,
-        tuple(bundle.branches),
-        chosen,
-        rows=args.top,
-    )
-    end = _deadline(args)
+    view = LiveView(stream, rows=rows)
     with Live(auto_refresh=False, transient=False) as live:
         while time.monotonic() < end and not session.is_over:
-            for result in session.poll(1 / _DRAWINGS_PER_SECOND):
+            for result in broadcast.pump(1 / _DRAWINGS_PER_SECOND):
                 view.update(result)
             drawing = view.draw(
+                stream.status(),
                 level_dbfs=session.capture.level_dbfs(),
-                health=session.health,
-                skipped=session.skipped,
-                overflows=session.capture.source.overflows,
+                advice=session.health.advice(),
             )
             live.update(drawing, refresh=True)
-
-
-def _write(
-    session: "ListeningSession",
-    bundle: "Bundle",
-    chosen: "NDArray[np.float32]",
-    form: str,
-    args: argparse.Namespace,
-) -> None:
-    from earmark.realtime.events import TagTracker
-    from earmark.realtime.formats.writer import FORMATS, open_writer
-    from earmark.realtime.records import TagChoice, event_record, window_record
-
-    has_events = args.events or "windows" not in FORMATS[form].kinds
-    writer = open_writer(form, sys.stdout, "events" if has_events else "windows")
-    names, branches = bundle.metadata.vocabulary.names, tuple(bundle.branches)
-    choice = TagChoice(names, branches, top=args.top, every=args.all_tags)
-    tracker = TagTracker(names, branches, chosen, hop=args.hop, settings=event_settings(args))
-    name = session.capture.source.name
-    end = _deadline(args)
-    try:
-        while time.monotonic() < end and not session.is_over:
-            for result in session.poll(0.05):
-                if not has_events:
-                    record = window_record(name, result, choice)
-                    latency = result.latency_seconds
-                    timed = {} if latency is None else {"latency": round(latency, 4)}
-                    writer.write({**record, **(timed if form == "jsonl" else {})})
-                    continue
-                for event in tracker.update(result):
-                    writer.write(event_record(name, event))
-    finally:
-        # However it ends, what was sounding is written.
-        if has_events:
-            for event in tracker.flush():
-                writer.write(event_record(name, event))
-        writer.close()
 
 
 def _summarize(session: "ListeningSession") -> None:

@@ -63,22 +63,46 @@ def add_event_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
-    """Return the bundle asked for, and set the number of threads.
+def load_base_bundle(args: argparse.Namespace) -> "Bundle":
+    """Return the bundle asked for without taught tags, and set the number of threads.
 
     Raises:
         EarmarkError: If the bundle, the device or the number of threads cannot be had.
     """
+    from earmark.models.bundle import load_bundle
+
+    _set_threads(args)
+    return load_bundle(args.bundle, device=args.device, precision=args.precision)
+
+
+def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
+    """Return the bundle asked for with the tags that the user taught on it.
+
+    Raises:
+        EarmarkError: As ``load_base_bundle``, or if the file of a taught tag is broken.
+    """
+    import sys
+
+    from earmark.models.taught.layer import load_with_taught
+
+    _set_threads(args)
+    return load_with_taught(
+        args.bundle,
+        device=args.device,
+        precision=args.precision,
+        tell=lambda problem: print(f"earmark: {problem}", file=sys.stderr),
+    )
+
+
+def _set_threads(args: argparse.Namespace) -> None:
     import torch
 
-    from earmark.models.bundle import load_bundle
     from earmark.models.errors import UsageError
 
     if args.threads < 0:
         raise UsageError(f"--threads must be 0 or more, got {args.threads}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    return load_bundle(args.bundle, device=args.device, precision=args.precision)
 
 
 def event_settings(args: argparse.Namespace) -> "EventSettings":

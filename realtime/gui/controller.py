@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle import Bundle
+from earmark.models.taught.layer import load_with_taught
 from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
@@ -40,7 +41,8 @@ class Controller(QObject):
     Args:
         settings: To begin with.
         open_source: Opens and starts a source.
-        load: Loads a bundle from a folder, None being the shipped one, on a device.
+        load: Loads a bundle from a folder, None being the shipped one, on a device; None: with
+            the tags that the user taught on it.
         player: Plays what is heard again; None: on the output device.
     """
 
@@ -55,7 +57,7 @@ class Controller(QObject):
         settings: AppSettings,
         *,
         open_source: OpenSource = open_source,
-        load: Callable[[Path | None, str], Bundle] = lambda f, d: load_bundle(f, device=d),
+        load: Callable[[Path | None, str], Bundle] | None = None,
         player: Player | None = None,
     ) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class Controller(QObject):
         self.bridge = Bridge()
         self._background = Background(self.bridge)
         self._open_source = open_source
-        self._load = load
+        self._load = load or (lambda f, d: load_with_taught(f, device=d, tell=self._tell))
         self.player = player or Player(self._tell)
         self.player.device = settings.output_device or None
         self.playback = Playback(self.player)

@@ -13,7 +13,6 @@ from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Tokens
 from earmark.realtime.level import Level, level_at
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.results import WindowResult
 from earmark.realtime.screen_health import ScreenHealth
 from earmark.realtime.session import ListeningSession
@@ -118,7 +117,8 @@ class Presenter:
             return "" if controller.doing else NOT_OPEN
         if controller.is_deaf:
             return NOTHING_HEARD
-        if controller.liveness is Liveness.RECOVERING and not controller.stream.windows.end:
+        liveness = controller.liveness
+        if liveness is not None and liveness.is_lost and not controller.stream.windows.end:
             return WAITING
         return ""
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from earmark.realtime.clips.folder import ClipFolder, file_name, unused
 from earmark.realtime.events import TagEvent
 from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.recorder import ClipRecorder, SessionRecorder, file_name, unused
+from earmark.realtime.recorder import ClipRecorder, SessionRecorder
 from earmark.realtime.results import WindowResult
 
 from .bridge import Background
@@ -105,7 +106,7 @@ class Recording:
         folder = unused(recordings_folder(settings) / name)
         sound = stream.hearing.sound
         if settings.record == "events":
-            return ClipRecorder(folder, sound, on_problem=self._on_problem)
+            return ClipRecorder(ClipFolder(folder), sound, on_problem=self._on_problem)
         return SessionRecorder(
             folder,
             sound,

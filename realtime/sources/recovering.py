@@ -4,6 +4,7 @@ Two activities: the source's own thread hands on blocks, a watching thread looks
 Only one of them writes at a time: the watcher closes the source before it fills the gap.
 """
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from .protocol import AudioSource, Write
 
 _WATCH_SECONDS = 0.05
 
-# Without a block for so long a device is taken to be gone: drivers hiccup for less.
-_STALLED_SECONDS = 2.0
+# Without a block for so long a device is said to stall, and then taken to be gone: drivers hiccup
+# for less.
+_STALLED_SECONDS = 0.7
+_GONE_SECONDS = 2.0
 
 # Sound servers may take their time for the first one.
 _FIRST_BLOCK_SECONDS = 6.0
@@ -33,6 +36,9 @@ _SILENT_SECONDS = 3.0
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 4.0
 
+# Without it for so long, somebody has to do something.
+_FAILED_SECONDS = 30.0
+
 
 class RecoveringSource:
     """Keeps a source alive; silence stands for what was missed, so that time is never stretched.
@@ -40,6 +46,7 @@ class RecoveringSource:
     Args:
         open_source: Returns a new source, not started; raises AudioError where there is none.
         name: To show to people.
+        waits: Whether it may be missing at the start; it is waited for then.
         before_retry: Called before each new try, such as to look for devices anew.
         clock: Monotonic seconds.
     """
@@ -49,6 +56,7 @@ class RecoveringSource:
         open_source: Callable[[], AudioSource],
         name: str,
         *,
+        waits: bool = True,
         before_retry: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,6 +67,7 @@ class RecoveringSource:
         #: Whether anything but zeros ever came.
         self.has_sounded = False
         self._open = open_source
+        self._waits = waits
         self._before_retry = before_retry
         self._clock = clock
         self._source: AudioSource | None = None
@@ -73,16 +82,23 @@ class RecoveringSource:
         self._sounded_at = 0.0
         self._next_try = 0.0
         self._wait = _FIRST_WAIT
-        self.gaps: list[tuple[float, float]] = []
+        self._lost_at: float | None = None
         self._written = 0
+        self._gap_start: float | None = None
+        self._gaps: queue.SimpleQueue[tuple[float, float]] = queue.SimpleQueue()
 
     @property
     def liveness(self) -> Liveness:
         """How it is doing."""
         if self.ended:
             return Liveness.ENDED
+        now = self._clock()
         if self._source is None:
-            return Liveness.RECOVERING
+            lost_at = now if self._lost_at is None else self._lost_at
+            is_late = now - lost_at > _FAILED_SECONDS
+            return Liveness.FAILED if is_late else Liveness.RECOVERING
+        if self._is_heard and now - self._heard_at > _STALLED_SECONDS:
+            return Liveness.STALLED
         is_silent = self._heard_at - self._sounded_at > _SILENT_SECONDS
         return Liveness.SILENT if is_silent else Liveness.LISTENING
 
@@ -99,9 +115,16 @@ class RecoveringSource:
         return self._bad_before + (0 if source is None else source.non_finite)
 
     def start(self, write: Write) -> None:
-        """Begin; a source that cannot be opened now is tried again, and ``problem`` says why."""
+        """Begin; a source that cannot be opened now is tried again, and ``problem`` says why.
+
+        Raises:
+            AudioError: If it cannot be opened and is not to be waited for.
+        """
         self._write = write
+        self._lost_at = self._clock()
         self._try_to_open()
+        if self._source is None and not self._waits:
+            raise AudioError(self.problem)
         self._watcher = threading.Thread(target=self._watch, name="earmark watcher", daemon=True)
         self._watcher.start()
 
@@ -113,12 +136,16 @@ class RecoveringSource:
         self._let_go()
         self.ended = True
 
+    def take_gaps(self) -> list[tuple[float, float]]:
+        """Return the gaps that have ended since the last call: (start, end) in stream seconds."""
+        return [self._gaps.get_nowait() for _ in range(self._gaps.qsize())]
+
     def check(self) -> None:
         """Look once whether blocks come, and do what is due; the watching thread calls it."""
         now = self._clock()
         source = self._source
         if source is not None:
-            patience = _STALLED_SECONDS if self._is_heard else _FIRST_BLOCK_SECONDS
+            patience = _GONE_SECONDS if self._is_heard else _FIRST_BLOCK_SECONDS
             why = "it sends nothing any more" if now - self._heard_at > patience else ""
             if source.failure is not None:
                 why = str(source.failure)
@@ -127,6 +154,7 @@ class RecoveringSource:
             if not why:
                 return
             self.problem = f"{self.name} was lost: {why}"
+            self._lost_at = now
             self._let_go()
             self._wait = _FIRST_WAIT
             self._next_try = now
@@ -168,6 +196,11 @@ class RecoveringSource:
             self._bad_before += source.non_finite
 
     def _take(self, block: NDArray[np.float32]) -> None:
+        if self._gap_start is not None:
+            # What passed from opening it to its first block was not heard either.
+            self._fill(self._clock() - len(block) / SAMPLE_RATE)
+            self._gaps.put((self._gap_start, self._written / SAMPLE_RATE))
+            self._gap_start = None
         self._heard_at = self._clock()
         self._is_heard = True
         if block.any():
@@ -181,14 +214,11 @@ class RecoveringSource:
         missing = seconds_to_samples(now - self._heard_at)
         if not self._has_begun or missing <= 0:
             return
-        start = self._written / SAMPLE_RATE
+        if self._gap_start is None:
+            self._gap_start = self._written / SAMPLE_RATE
         # A machine that slept for hours is not to be handed hours of zeros in one piece.
         for first in range(0, missing, SAMPLE_RATE):
             silence = np.zeros(min(SAMPLE_RATE, missing - first), np.float32)
             self._written += len(silence)
             self._write(silence)
         self._heard_at = now
-        end = self._written / SAMPLE_RATE
-        if self.gaps and self.gaps[-1][1] >= start:
-            start = self.gaps.pop()[0]
-        self.gaps.append((start, end))

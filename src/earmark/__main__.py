@@ -29,6 +29,10 @@ COMMANDS = {
     "app": Command("earmark.realtime.commands.app", "open the desktop app"),
     "live": Command("earmark.realtime.commands.live", "tag a microphone in the terminal"),
     "file": Command("earmark.realtime.commands.file", "tag files, folders, globs or raw PCM on -"),
+    "history": Command(
+        "earmark.realtime.commands.history", "list, export and draw what live has written down"
+    ),
+    "teach": Command("earmark.realtime.commands.teach", "add tags of your own from a few clips"),
     "devices": Command("earmark.realtime.commands.devices", "list input devices"),
     "info": Command("earmark.realtime.commands.info", "describe a bundle and how good it is"),
     "bench": Command("earmark.realtime.commands.bench", "measure how fast it is on this machine"),
@@ -69,6 +73,17 @@ def _module_of(command: Command) -> CommandModule:
     return cast("CommandModule", importlib.import_module(command.module))
 
 
+def _with_config(args: argparse.Namespace, arguments: list[str]) -> argparse.Namespace:
+    """Return the arguments with the options of a file beneath those of the command line."""
+    from earmark.realtime.commands.config_file import config_words
+
+    alone = argparse.ArgumentParser(add_help=False)
+    _module_of(COMMANDS[args.command]).add_arguments(alone)
+    words = config_words(args.config, alone)
+    behind = arguments.index(args.command) + 1
+    return build_parser(args.command).parse_args([*arguments[:behind], *words, *arguments[behind:]])
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -84,6 +99,8 @@ def main(argv: list[str] | None = None) -> int:
     from earmark.models.errors import EarmarkError, UsageError
 
     try:
+        if getattr(args, "config", None) is not None:
+            args = _with_config(args, arguments)
         return _module_of(COMMANDS[args.command]).run(args)
     except EarmarkError as error:
         print(f"earmark: {error}", file=sys.stderr)

@@ -6,10 +6,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.broadcast.sink import LiveStream, Status
+from earmark.realtime.broadcast.stream_clock import StreamClock
+from earmark.realtime.liveness import Liveness
+from earmark.realtime.ring_buffer import RingBuffer
 
 
 @dataclass
@@ -84,6 +91,40 @@ def _wait_for(environment: dict[str, str], server: "subprocess.Popen[bytes]") ->
             return
         time.sleep(0.1)  # a server that starts says nothing that could be waited for
     pytest.fail("PulseAudio did not start")
+
+
+@pytest.fixture
+def make_stream() -> Callable[..., LiveStream]:
+    """Make a stream to tell sinks of: ``make_stream(("Dog", "Rain"))``.
+
+    Its first second was captured at 1_800_000_000 s of the wall clock, ten seconds are there.
+    """
+
+    def make(tags: tuple[str, ...], **changes: object) -> LiveStream:
+        sound = RingBuffer(60 * SAMPLE_RATE)
+        sound.write(np.zeros(10 * SAMPLE_RATE, np.float32))
+        clock = StreamClock(
+            lambda sample: sample / SAMPLE_RATE,
+            lambda: sound.written,
+            monotonic=lambda: sound.written / SAMPLE_RATE,
+            wall=lambda: 1_800_000_000 + sound.written / SAMPLE_RATE,
+        )
+        status = Status(10.0, Liveness.LISTENING, "", 90, 0, 0, (40.0, 50.0), (4.0, 5.0), {})
+        thresholds = np.full(len(tags), 0.5, np.float32)
+        stream = LiveStream(
+            source="desk",
+            bundle="tiny",
+            tags=tags,
+            branches=("pitch", "timbre", "waveform", "neuralogram"),
+            thresholds=thresholds,
+            hop=0.1,
+            clock=clock,
+            sound=sound,
+            status=lambda: status,
+        )
+        return replace(stream, **changes)
+
+    return make
 
 
 @pytest.fixture

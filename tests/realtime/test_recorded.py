@@ -9,11 +9,12 @@ import torch
 from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.analysis import analyse
+from earmark.realtime.clips.folder import ClipFolder, unused
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import TagEvent
 from earmark.realtime.inspector import Inspector
 from earmark.realtime.recorded_hearing import open_recording
-from earmark.realtime.recorder import ClipRecorder, SessionRecorder, unused
+from earmark.realtime.recorder import ClipRecorder, SessionRecorder
 from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.spooled_sound import SpooledSound
 
@@ -211,7 +212,7 @@ def test_disk_that_fails_ends_the_recording_and_is_told(
 def test_each_event_becomes_a_clip_with_two_seconds_around_it(noise, tmp_path) -> None:
     ring, problems = RingBuffer(1 << 19), []
     samples = noise(20.0)
-    recorder = ClipRecorder(tmp_path / "clips", ring, on_problem=problems.append)
+    recorder = ClipRecorder(ClipFolder(tmp_path / "clips"), ring, on_problem=problems.append)
     recorder.add([TagEvent("Dog/Bark", 5.0, 6.0, 0.9, 0.8, "pitch")])
     recorder.add([TagEvent("Rain", 17.0, 19.5, 0.9, 0.8, "pitch")])
     ring.write(samples[: 7 * SAMPLE_RATE])

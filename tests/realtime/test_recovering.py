@@ -96,10 +96,54 @@ def test_stalled_microphone_is_opened_again_and_time_is_not_stretched() -> None:
     assert len(bench.samples) == pytest.approx(elapsed * SAMPLE_RATE, abs=SAMPLE_RATE * 5)
     gap = len(bench.samples) - 2 * len(BLOCK)
     assert not bench.samples[len(BLOCK) : len(BLOCK) + gap].any()
-    (start, end), *others = bench.source.gaps
+    (start, end), *others = bench.source.take_gaps()
     assert start == pytest.approx(0.1)
     assert (end - start) * SAMPLE_RATE == pytest.approx(gap)
     assert not others
+    assert bench.source.take_gaps() == []
+
+
+def test_time_from_opening_to_the_first_block_is_part_of_the_gap() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.wait(2.5)
+    assert len(bench.opened) == 2
+    bench.now += 1.0
+    bench.speak()
+    assert len(bench.samples) / SAMPLE_RATE == pytest.approx(bench.now - 100.0, abs=0.01)
+
+
+def test_short_stall_is_told_before_the_device_is_given_up() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.wait(1.0)
+    assert bench.source.liveness is Liveness.STALLED
+    assert len(bench.opened) == 1
+    bench.speak()
+    assert bench.source.liveness is Liveness.LISTENING
+
+
+def test_microphone_that_stays_away_is_said_to_have_failed_and_comes_back_all_the_same() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.is_there = False
+    for _ in range(70):
+        bench.wait(0.5)
+    assert bench.source.liveness is Liveness.FAILED
+    bench.is_there = True
+    for _ in range(10):
+        bench.wait(0.5)
+    bench.speak()
+    assert bench.source.liveness is Liveness.LISTENING
+
+
+def test_microphone_that_is_not_waited_for_is_refused_at_the_start() -> None:
+    def no_device() -> FakeMicrophone:
+        raise AudioError("no microphone found: plug one in")
+
+    source = RecoveringSource(no_device, "default", waits=False)
+    with pytest.raises(AudioError, match="plug one in"):
+        source.start(lambda block: None)
 
 
 def test_first_block_may_take_longer_than_the_next_ones() -> None:

@@ -1,0 +1,1 @@
+"""Tags of one's own, layered on a bundle: linear on its embeddings, its branches untouched."""

@@ -1,0 +1,86 @@
+"""Taught tags behind any runtime: a few more outputs, from embeddings that are there anyway."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from earmark.models.runtime import Features, Runtime, TorchHead
+
+from .tag import TaughtTag
+
+_Floats = NDArray[np.float32]
+
+
+class HeadWeights(Protocol):
+    """What is asked of the head that a bundle has."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return weight (subsets, inputs, tags) and bias (subsets, tags), the last of all."""
+
+
+def embedding_head(base: HeadWeights) -> TorchHead:
+    """Return a head that gives the logits of another one, and behind them the embeddings.
+
+    Args:
+        base: ``earmark.models.head.Head``, or one out of a bundle; on the device that it runs on.
+    """
+    weights = base.state_dict()
+    return _EmbeddingHead(weights["weight"][-1], weights["bias"][-1])
+
+
+class _EmbeddingHead(nn.Module):
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        n_inputs = len(weight)
+        identity = torch.eye(n_inputs, dtype=weight.dtype, device=weight.device)
+        # One subset, that of all branches: what runtimes ask of a head is its last one.
+        self.register_buffer("weight", torch.cat([weight, identity], dim=1)[None])
+        self.register_buffer("bias", torch.cat([bias, bias.new_zeros(n_inputs)])[None])
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        return embeddings @ self.weight[-1] + self.bias[-1]
+
+
+class TaughtRuntime:
+    """A runtime with a few tags more.
+
+    Args:
+        base: Runs a bundle with ``embedding_head``.
+        n_tags: Of the bundle.
+        taught: Tags behind them, in this order.
+    """
+
+    def __init__(self, base: Runtime, n_tags: int, taught: Sequence[TaughtTag]) -> None:
+        self._base = base
+        self._n_tags = n_tags
+        self.block_sizes = base.block_sizes
+        self._weight = np.stack([tag.weight for tag in taught], axis=1)  # (inputs, taught)
+        self._bias = np.array([tag.bias for tag in taught], np.float32)
+        # (branches, d_embedding, taught): each branch's own, as a stack of matrices.
+        self._branch_weight = np.stack([tag.branch_weight for tag in taught], axis=2)
+        self._branch_bias = np.stack([tag.branch_bias for tag in taught], axis=1)
+
+    def features(self, blocks: _Floats) -> Features:
+        """Return what is to be kept of blocks of one kind."""
+        return self._base.features(blocks)
+
+    def logits(
+        self, features: Sequence[Features], first: Sequence[NDArray[np.int64]]
+    ) -> tuple[_Floats, _Floats]:
+        """Return combined logits (windows, tags) and branch logits (windows, branches, tags)."""
+        found, by_branch = self._base.logits(features, first)
+        combined, embeddings = found[:, : self._n_tags], found[:, self._n_tags :]
+        taught = embeddings @ self._weight + self._bias
+        parts = embeddings.reshape(len(embeddings), *self._branch_weight.shape[:2])
+        by_taught = np.einsum("wbd,bdt->wbt", parts, self._branch_weight) + self._branch_bias
+        return (
+            np.concatenate([combined, taught], axis=1, dtype=np.float32),
+            np.concatenate([by_branch, by_taught], axis=2, dtype=np.float32),
+        )

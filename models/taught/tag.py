@@ -1,0 +1,159 @@
+"""One taught tag, as plain values: what is kept in its file."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.models.config import BRANCH_NAMES
+from earmark.models.metadata import BundleMetadata
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class BaseBundle:
+    """The bundle that a tag was taught on.
+
+    Args:
+        name: Of the bundle.
+        checksum: Of its branches: what a tag knows are their embeddings, and no others. The head
+            and the calibration of the other tags may change.
+    """
+
+    name: str
+    checksum: str
+
+    @classmethod
+    def of(cls, metadata: BundleMetadata) -> Self:
+        """Return what a bundle is known by."""
+        parts = "\n".join(metadata.sha256.get(f"{name}.pt", "") for name in BRANCH_NAMES)
+        return cls(metadata.name, hashlib.sha256(parts.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class TaughtTag:
+    """A tag that was taught from a few clips.
+
+    Args:
+        name: Of the tag.
+        base: What it was taught on.
+        weight: (branches x d_embedding,) float32, on the embeddings side by side.
+        bias: Added to their product; the sum is the logit of a probability.
+        branch_weight: (branches, d_embedding) float32, for what each branch believes by itself.
+        branch_bias: (branches,) float32.
+        threshold: Probability from which on it counts as heard.
+        clips: Where it was taught from, as given, with absolute paths.
+        background: Recordings that were given as not being it, likewise.
+        measured: What was expected of it when it was taught.
+        created: Date, ISO 8601.
+
+    Raises:
+        ValueError: If a number is not finite, a shape is wrong or the threshold not a probability.
+    """
+
+    name: str
+    base: BaseBundle
+    weight: NDArray[np.float32]
+    bias: float
+    branch_weight: NDArray[np.float32]
+    branch_bias: NDArray[np.float32]
+    threshold: float
+    clips: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    measured: Mapping[str, object] = field(default_factory=dict)
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        n_branches = len(BRANCH_NAMES)
+        if not self.name:
+            raise ValueError("it has no name")
+        if self.branch_weight.ndim != 2 or self.weight.shape != (self.branch_weight.size,):
+            raise ValueError(
+                f"weight {self.weight.shape} and branch_weight {self.branch_weight.shape} do not "
+                f"fit together: they must be ({n_branches} x d,) and ({n_branches}, d)"
+            )
+        if len(self.branch_weight) != n_branches or self.branch_bias.shape != (n_branches,):
+            raise ValueError(f"it must have weights and a bias for each of {n_branches} branches")
+        numbers = (self.weight, self.branch_weight, self.branch_bias, np.array([self.bias]))
+        if not all(np.isfinite(values).all() for values in numbers):
+            raise ValueError("its weights must be finite numbers")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"its threshold must lie between 0 and 1, got {self.threshold}")
+
+    def as_table(self) -> dict[str, object]:
+        """Return the contents of its file."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "created": self.created,
+            "base": {"name": self.base.name, "checksum": self.base.checksum},
+            "threshold": self.threshold,
+            "measured": dict(self.measured),
+            "clips": list(self.clips),
+            "background": list(self.background),
+            "bias": self.bias,
+            "weight": _plain(self.weight),
+            "branches": {
+                name: {"bias": float(bias), "weight": _plain(weight)}
+                for name, bias, weight in zip(
+                    BRANCH_NAMES, self.branch_bias, self.branch_weight, strict=True
+                )
+            },
+        }
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> Self:
+        """Build a tag from what ``as_table`` gave.
+
+        Raises:
+            KeyError: If a field is missing.
+            TypeError: If a field is of another kind.
+            ValueError: If it is of another version, or a value is out of range.
+        """
+        if table.get("format_version") != FORMAT_VERSION:
+            raise ValueError(
+                f"format_version is {table.get('format_version')!r}, this version of Earmark "
+                f"needs {FORMAT_VERSION}"
+            )
+        base = _object(table["base"], "base")
+        branches = _object(table["branches"], "branches")
+        rows = [_object(branches[name], name) for name in BRANCH_NAMES]
+        return cls(
+            name=str(table["name"]),
+            base=BaseBundle(str(base["name"]), str(base["checksum"])),
+            weight=np.array(table["weight"], np.float32),
+            bias=_number(table["bias"]),
+            branch_weight=np.array([row["weight"] for row in rows], np.float32),
+            branch_bias=np.array([row["bias"] for row in rows], np.float32),
+            threshold=_number(table["threshold"]),
+            clips=_texts(table["clips"], "clips"),
+            background=_texts(table["background"], "background"),
+            measured=_object(table["measured"], "measured"),
+            created=str(table.get("created", "")),
+        )
+
+
+def _plain(values: NDArray[np.float32]) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]
+
+
+def _object(value: object, name: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{value!r} must be a number")
+    return float(value)
+
+
+def _texts(value: object, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError(f"{name} must be a list of text")
+    return tuple(value)

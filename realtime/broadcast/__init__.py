@@ -1,0 +1,1 @@
+"""What is heard live, as one stream of items for all who want to know."""

@@ -1,0 +1,1 @@
+"""Clips: a sound file of each event, in a folder that does not outgrow its quota."""

@@ -1,0 +1,1 @@
+"""Where a live stream can be told to: one file for each way."""

@@ -1,0 +1,103 @@
+"""``python -m earmark.training.background``: gives a bundle the background that teaching needs.
+
+What is kept are embeddings, a window of each clip that the bundle may know, and made-up sounds that
+are nobody's event: no recording can be heard in them.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.models.background import BACKGROUND, save_background
+from earmark.models.bundle import load_bundle
+from earmark.models.errors import EarmarkError
+from earmark.models.timebase import WINDOW_SAMPLES
+
+from .audio_cache import AudioCache, default_cache_folder
+from .datasets.corpus import Clip
+from .datasets.open_corpus import open_corpus
+from .model import open_model
+from .negatives import negative_clips
+from .predictions import embed
+from .training_set import cut_windows
+
+#: Half a kilobyte each: 2.6 MB.
+MOST_WINDOWS = 5_000
+
+_MADE_UP_SHARE = 0.1
+_SEED = 2_000_003
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("bundle", type=Path, help="folder of a bundle; its background is replaced")
+    parser.add_argument("data", type=Path, help="data set, as for `earmark train`")
+    parser.add_argument(
+        "--folds", nargs="+", default=["1", "2", "3", "4"], help="folds to take windows from"
+    )
+    parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Embed the windows and add them to the bundle."""
+    load_bundle(args.bundle, device="cpu")  # whole, and of this version
+    corpus = open_corpus(args.data).in_folds(args.folds).with_licence_stated()
+    n_made_up = round(_MADE_UP_SHARE * MOST_WINDOWS)
+    clips = _spread(corpus.clips, MOST_WINDOWS - n_made_up)
+    cache = AudioCache(args.cache or default_cache_folder())
+    waveforms = cache.load_all([clip.path for clip in clips])
+    made_up = negative_clips(n_made_up, _SEED)
+    windows = [one_window(waveform, i) for i, waveform in enumerate([*waveforms, *made_up])]
+    embeddings = embed(open_model(args.bundle, args.device), windows)
+    # Cross-validation holds out stretches: each is to have its share of what is made up.
+    place = np.concatenate([np.linspace(0, 1, len(clips)), np.linspace(0, 1, n_made_up)])
+    save_background(
+        args.bundle,
+        embeddings[np.argsort(place, kind="stable")],
+        {
+            "corpus": corpus.name,
+            "folds": list(args.folds),
+            "windows": len(clips),
+            "made_up_windows": n_made_up,
+            "licences": dict(sorted(Counter(clip.licence for clip in clips).items())),
+        },
+    )
+    size = (args.bundle / BACKGROUND).stat().st_size / 1e6
+    print(f"wrote {args.bundle / BACKGROUND}: {len(embeddings)} windows, {size:.1f} MB")
+    return 0
+
+
+def _spread(clips: Sequence[Clip], most: int) -> list[Clip]:
+    """Return so many clips, evenly from all of them; pieces of a recording stay together."""
+    ordered = sorted(clips, key=lambda clip: (clip.group, str(clip.path)))
+    chosen = np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int)
+    return [ordered[i] for i in chosen]
+
+
+def one_window(waveform: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Return a window of a clip, (16000,), drawn by the seed."""
+    latest = max(0, len(waveform) - WINDOW_SAMPLES)
+    start = int(np.random.default_rng([_SEED, seed]).integers(0, latest + 1))
+    window: NDArray[np.float32] = cut_windows([waveform], [(0, start)])[0]
+    return window
+
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(prog="earmark.training.background", description=__doc__)
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args())
+    except EarmarkError as error:
+        print(f"earmark: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
