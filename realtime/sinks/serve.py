@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,5 +78,9 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
 
 
 def _place(address: "Address", *, wants_token: bool) -> str:
-    where = f"http://{address}/"
+    from socket import gethostname
+
+    # All of this machine's addresses together are no address to go to.
+    host = gethostname() if address.host in ("0.0.0.0", "::") else address.host
+    where = f"http://{replace(address, host=host)}/"
     return f"{where}#token=TOKEN, or enter the token there" if wants_token else where

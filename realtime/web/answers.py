@@ -15,6 +15,7 @@ PAGE = {
     "/earmark.css": ("earmark.css", "text/css; charset=utf-8"),
     "/earmark.js": ("earmark.js", "text/javascript; charset=utf-8"),
     "/timeline.js": ("timeline.js", "text/javascript; charset=utf-8"),
+    "/labels.js": ("labels.js", "text/javascript; charset=utf-8"),
     "/rows.js": ("rows.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -68,6 +69,7 @@ class StreamServer:
         self._messages = Messages(stream)
         self._vitals = Vitals(stream)
         self._clients: set[Client] = set()
+        self._connections: WeakSet[ServerConnection] = WeakSet()
         self._dropped = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -116,6 +118,7 @@ class StreamServer:
             max_size=1_024,
             write_limit=_UNSENT_BYTES,
             logger=_QUIET,
+            create_connection=self._connection,
         )
         for listening in server.sockets:
             # Connections inherit it.
@@ -205,6 +208,15 @@ class StreamServer:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for connection in tuple(self._connections):
+            connection.transport.abort()
+        # An aborted connection is closed in the next round of the loop.
+        await asyncio.sleep(0)
+
+    def _connection(self, *arguments: Any, **options: Any) -> ServerConnection:
+        connection = ServerConnection(*arguments, **options)
+        self._connections.add(connection)
+        return connection
 
     def _wait_for(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

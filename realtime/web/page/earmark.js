@@ -1,5 +1,6 @@
 // Connects to the stream, and again whenever it is lost; hands on what comes.
 
+import { clockTime, labelOf } from "./labels.js";
 import { Rows } from "./rows.js";
 import { Timeline } from "./timeline.js";
 
@@ -25,7 +26,6 @@ const KEY = "earmark.token";
 const at = (id) => document.getElementById(id);
 const rows = new Rows(at("rows"), [...document.querySelectorAll(".heads .branch")]);
 const timeline = new Timeline(at("timeline"), rows);
-const eventTime = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 let socket = null;
 let retry = null;
@@ -206,7 +206,7 @@ function addEvent(event) {
   const row = document.createElement("tr");
   const length = event.end - event.start;
   const cells = [
-    eventTime.format(Date.parse(event.time)), event.tag, `${length.toFixed(1)} s`,
+    clockTime.format(Date.parse(event.time)), labelOf(event.tag), `${length.toFixed(1)} s`,
     `${Math.round(100 * event.peak)} %`, event.branch,
   ];
   const kinds = ["", "", "right", "right", "by"];
@@ -225,7 +225,7 @@ function addEvent(event) {
 }
 
 function showSounding(tags) {
-  setText("sounding", tags.length ? `Sounding: ${tags.join(", ")}` : "Nothing sounds that is known.");
+  setText("sounding", tags.length ? `Sounding: ${tags.map(labelOf).join(", ")}` : "Nothing sounds that is known.");
 }
 
 function showLevel(level) {
@@ -235,7 +235,7 @@ function showLevel(level) {
   const colour = level > -1 ? "--bad" : level > -6 ? "--warning" : "--good";
   meter.style.setProperty("--level", `var(${colour})`);
   meter.setAttribute("aria-valuenow", Math.round(Math.max(level, FLOOR)));
-  setText("decibels", `${Math.round(level)} dBFS`);
+  setText("decibels", `${Math.round(Math.max(level, -99))} dBFS`);
 }
 
 function showHealth({ latency, skipped }) {

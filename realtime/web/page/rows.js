@@ -1,5 +1,7 @@
 // The likeliest tags as bars, each in its own row for as long as it is shown.
 
+import { labelOf } from "./labels.js";
+
 const ROWS = 8;
 // Windows that a tag may be less likely than others before one of them takes its row.
 const PATIENCE = 5;
@@ -102,7 +104,7 @@ export class Rows {
 
   draw({ row, name, main, tick, percent, minis }, tag, branches) {
     if (tag === null) return;
-    const title = this.tags[tag];
+    const title = labelOf(this.tags[tag]);
     const threshold = this.thresholds[tag];
     if (name.textContent !== title) name.textContent = name.title = title;
     percent.textContent = setBar(main, title, this.smoothed[tag]);

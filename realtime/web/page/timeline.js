@@ -1,13 +1,13 @@
 // Probabilities, events and gaps of the last minute on one axis: the time of day.
 
+import { clockTime, labelOf } from "./labels.js";
+
 const SPAN = 60_000; // ms
 const NARROW_SPAN = 30_000;
 const LANE = 24;
 const LEFT = 40;
 const AXIS = 22;
 const FRAME_MS = 30;
-
-const clockTime = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 export class Timeline {
   constructor(canvas, rows) {
@@ -30,7 +30,7 @@ export class Timeline {
   readColours() {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
-    this.colours = { text: colour("--text"), dim: colour("--dim"), line: colour("--line"), raised: colour("--raised") };
+    this.colours = { text: colour("--text"), dim: colour("--dim"), line: colour("--line"), raised: colour("--raised"), other: colour("--other") };
     this.tagColours = Array.from({ length: 8 }, (_, index) => colour(`--tag-${index}`));
     this.font = `13px ${getComputedStyle(document.body).fontFamily}`;
     this.isStale = true;
@@ -106,9 +106,15 @@ export class Timeline {
     pen.rect(LEFT, 0, width - LEFT, height);
     pen.clip();
     this.drawGaps(view);
-    this.drawCurves(view);
-    this.drawEvents(view);
+    const spans = this.spansIn(view);
+    this.drawCurves(view, spans);
+    const hidden = this.drawEvents(view, spans);
     pen.restore();
+    if (hidden) {
+      pen.fillStyle = this.colours.dim;
+      pen.textAlign = "right";
+      pen.fillText(`+${hidden}`, LEFT - 8, height - AXIS - LANE / 2);
+    }
   }
 
   drawGrid({ pen, width, height, start, end, curvesTop, curvesBottom, x }) {
@@ -147,31 +153,42 @@ export class Timeline {
     }
   }
 
-  drawCurves({ pen, start, curvesTop, curvesBottom, x }) {
-    const first = Math.max(0, this.windows.findIndex((window) => window.at >= start) - 1);
-    pen.lineWidth = 1.6;
-    pen.lineJoin = "round";
+  // The tags in the rows have their colours; of the others those of the events are drawn, in grey.
+  drawCurves(view, spans) {
+    const others = new Set(spans.map(({ tag }) => this.rows.tags.indexOf(tag)));
+    view.pen.lineWidth = 1.6;
+    view.pen.lineJoin = "round";
+    for (const tag of others) if (tag >= 0 && this.rows.rowOf(tag) < 0) this.drawCurve(view, tag, this.colours.other);
     this.rows.shown.forEach((tag, row) => {
-      if (tag === null) return;
-      pen.strokeStyle = this.tagColours[row];
-      pen.beginPath();
-      let before = null;
-      for (let index = first; index < this.windows.length; index += 1) {
-        const { at, probabilities } = this.windows[index];
-        const y = curvesBottom - probabilities[tag] * (curvesBottom - curvesTop);
-        // Where nothing came for a while there is no line.
-        if (before === null || at - before > 2_500) pen.moveTo(x(at), y);
-        else pen.lineTo(x(at), y);
-        before = at;
-      }
-      pen.stroke();
+      if (tag !== null) this.drawCurve(view, tag, this.tagColours[row]);
     });
   }
 
-  drawEvents(view) {
-    const spans = this.events.filter((event) => event.to > view.start);
-    for (const [tag, since] of this.open) spans.push({ from: since, to: view.end, tag, isOpen: true });
-    spans.sort((a, b) => a.from - b.from);
+  drawCurve({ pen, start, curvesTop, curvesBottom, x }, tag, colour) {
+    const first = Math.max(0, this.windows.findIndex((window) => window.at >= start) - 1);
+    let before = null;
+    pen.strokeStyle = colour;
+    pen.beginPath();
+    for (let index = first; index < this.windows.length; index += 1) {
+      const { at, probabilities } = this.windows[index];
+      const y = curvesBottom - probabilities[tag] * (curvesBottom - curvesTop);
+      // Where nothing came for a while there is no line.
+      if (before === null || at - before > 2_500) pen.moveTo(x(at), y);
+      else pen.lineTo(x(at), y);
+      before = at;
+    }
+    pen.stroke();
+  }
+
+  // Events that can be seen, and what sounds now, in the order in which they began.
+  spansIn({ start, end }) {
+    const spans = this.events.filter((event) => event.to > start);
+    for (const [tag, since] of this.open) spans.push({ from: since, to: end, tag, isOpen: true });
+    return spans.sort((a, b) => a.from - b.from);
+  }
+
+  // Returns how many found no lane.
+  drawEvents(view, spans) {
     const free = new Array(view.lanes).fill(-Infinity);
     let hidden = 0;
     for (const event of spans) {
@@ -183,11 +200,7 @@ export class Timeline {
       free[lane] = event.to + 100;
       this.drawEvent(view, event, view.curvesBottom + 10 + lane * LANE);
     }
-    if (hidden) {
-      view.pen.fillStyle = this.colours.dim;
-      view.pen.textAlign = "left";
-      view.pen.fillText(`+${hidden} more`, LEFT + 4, view.height - 8);
-    }
+    return hidden;
   }
 
   drawEvent({ pen, start, end, x }, { from, to, tag, isOpen }, top) {
@@ -212,7 +225,7 @@ export class Timeline {
     pen.clip();
     pen.fillStyle = this.colours.text;
     pen.textAlign = "left";
-    pen.fillText(tag, Math.max(left, LEFT) + 6, top + LANE / 2 - 1);
+    pen.fillText(labelOf(tag), Math.max(left, LEFT) + 6, top + LANE / 2 - 1);
     pen.restore();
   }
 }

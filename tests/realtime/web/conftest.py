@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPErrorProcessor, ProxyHandler, Request, build_opener
 
 import numpy as np
 import pytest
@@ -40,17 +42,14 @@ def serve(make_stream) -> Iterator[Callable[..., StreamServer]]:
 @pytest.fixture
 def reader() -> Iterator[Callable[..., ClientConnection]]:
     """Connect to the stream of a server: ``reader(server, origin="http://elsewhere")``."""
-    connected: list[ClientConnection] = []
+    with ExitStack() as connected:
 
-    def read(server: StreamServer, **options: object) -> ClientConnection:
-        # The keepalive would be one thread more for each.
-        options = {"ping_interval": None, "proxy": None, "compression": None, **options}
-        connected.append(connect(f"ws://{server.address}/stream", **options))
-        return connected[-1]
+        def read(server: StreamServer, **options: object) -> ClientConnection:
+            # The keepalive would be one thread more for each.
+            options = {"ping_interval": None, "proxy": None, "compression": None, **options}
+            return connected.enter_context(connect(f"ws://{server.address}/stream", **options))
 
-    yield read
-    for connection in connected:
-        connection.close()
+        yield read
 
 
 @pytest.fixture
@@ -109,8 +108,9 @@ class Browser:
         address = place.split()[-1].split("/")[2]
         with build_opener(ProxyHandler({})).open(f"http://{address}/json/list") as answer:
             pages = [page for page in json.load(answer) if page["type"] == "page"]
-        self._connection = connect(
-            pages[0]["webSocketDebuggerUrl"], max_size=None, ping_interval=None, proxy=None
+        self._open = ExitStack()
+        self._connection = self._open.enter_context(
+            connect(pages[0]["webSocketDebuggerUrl"], max_size=None, ping_interval=None, proxy=None)
         )
         self._asked = 0
         self.complaints: list[str] = []
@@ -153,7 +153,7 @@ class Browser:
 
     def close(self) -> None:
         """End it."""
-        self._connection.close()
+        self._open.close()
         self._process.kill()
         self._process.wait(timeout=20)
         self._process.stderr.close()
@@ -170,13 +170,8 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     started.close()
 
 
-class _AllAnswers:
+class _AllAnswers(HTTPErrorProcessor):
     """Takes any status for an answer."""
 
-    handler_order = 1
-
-    def add_parent(self, parent: object) -> None:
-        """There is nothing to know of it."""
-
-    def http_response(self, request: Request, response: object) -> object:
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:
         return response
