@@ -51,6 +51,7 @@ def parse_address(text: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(wanted) from error
-    if not host or port is None or parts.netloc != full or "@" in full or not full.isascii():
+    is_plain = parts.netloc == full and "@" not in full and full.isascii() and " " not in full
+    if not host or port is None or not is_plain:
         raise UsageError(wanted)
     return Address(host, port)

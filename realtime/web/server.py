@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -118,7 +118,7 @@ class StreamServer:
             max_size=1_024,
             write_limit=_UNSENT_BYTES,
             logger=_QUIET,
-            create_connection=self._connection,
+            create_connection=cast("type[ServerConnection]", self._connection),
         )
         for listening in server.sockets:
             # Connections inherit it.

@@ -44,7 +44,12 @@ function setText(id, text) {
 function showState(state, reason = "") {
   document.body.dataset.state = state;
   setText("state", STATES[state] ?? state);
-  setText("reason", reason || MEANING[state] || "");
+  showReason(reason || MEANING[state] || "");
+}
+
+function showReason(text) {
+  setText("reason", text);
+  at("reason").title = text; // it may be longer than its line
 }
 
 function keptToken() {
@@ -189,7 +194,7 @@ const HANDLERS = {
     timeline.addGap(message);
   },
   notice(message) {
-    setText("reason", message.text);
+    showReason(message.text);
   },
   dropped(message) {
     lost += message.dropped;
