@@ -43,7 +43,8 @@ def parse_address(text: str) -> Address:
         UsageError: If it is none.
     """
     wanted = (
-        f"--serve must be a port or HOST:PORT, such as 8080, 0.0.0.0:8080 or [::]:8080, got {text!r}"
+        "--serve must be a port or HOST:PORT, such as 8080, 0.0.0.0:8080 or [::]:8080, "
+        f"got {text!r}"
     )
     full = text if ":" in text else f"{_LOOPBACK}:{text}"
     try:

@@ -80,7 +80,7 @@ class Guard:
             if urlsplit(origin).netloc.lower() != hosts[0].lower():
                 raise Refusal(
                     HTTPStatus.FORBIDDEN,
-                    "A page from elsewhere may not read this. A proxy must pass on the Host header.",
+                    "A page from elsewhere may not read this; a proxy must pass on Host.",
                 )
 
     def check_token(self, headers: Headers) -> None:

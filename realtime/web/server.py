@@ -6,13 +6,14 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -20,7 +21,6 @@ from websockets.typing import Subprotocol
 from earmark.models.errors import EarmarkError
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.records import Record
 from earmark.realtime.results import WindowResult
 
 from .address import Address
@@ -157,32 +157,38 @@ class StreamServer:
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the answer to a request; None: it goes on as a WebSocket."""
-        path = urlsplit(request.path).path
+        # Older releases of websockets know no other method.
+        method = getattr(request, "method", "GET")
         try:
-            # Older releases of websockets know no other method.
-            if getattr(request, "method", "GET") != "GET":
-                raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood here.")
-            self._guard.check_place(request.headers)
-            if path == "/health":
-                return self._health(request)
-            if path in PAGE:
-                return page_file(path)
-            if path != "/stream":
-                raise Refusal(
-                    HTTPStatus.NOT_FOUND,
-                    "There are / (the page), /stream (a WebSocket) and /health here.",
-                )
-            self._guard.check_token(request.headers)
-            if len(self._clients) >= _MOST_READERS:
-                raise Refusal(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    f"{_MOST_READERS} readers are as many as can be served.",
-                )
+            answer = self._routed(method, urlsplit(request.path).path, request.headers)
         except Refusal as refused:
-            return refusal(refused.status, str(refused))
+            answer = refusal(refused.status, str(refused))
+        if answer is not None and method == "HEAD":
+            answer.body = b""
+        return answer
+
+    def _routed(self, method: str, path: str, headers: Headers) -> Response | None:
+        if method not in ("GET", "HEAD"):
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Nothing can be changed here, only read.")
+        self._guard.check_place(headers)
+        if path == "/health":
+            return self._health(headers)
+        if path in PAGE:
+            return page_file(path)
+        if path != "/stream":
+            raise Refusal(
+                HTTPStatus.NOT_FOUND,
+                "There are / (the page), /stream (a WebSocket) and /health here.",
+            )
+        self._guard.check_token(headers)
+        if len(self._clients) >= _MOST_READERS:
+            raise Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{_MOST_READERS} readers are as many as can be served.",
+            )
         return None
 
-    def _health(self, request: Request) -> Response:
+    def _health(self, headers: Headers) -> Response:
         """Return how the stream is; who has to know a token and does not hears no more than that.
 
         Those who watch over services seldom have tokens, and the page asks here whether it needs
@@ -191,12 +197,12 @@ class StreamServer:
         problem = self._vitals.problem()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
         try:
-            self._guard.check_token(request.headers)
+            self._guard.check_token(headers)
         except Refusal:
-            if "Authorization" in request.headers:
+            if "Authorization" in headers:
                 raise
-            brief: Record = {"status": "unwell" if problem else "well", "wants_token": True}
-            return json_answer(status, brief)
+            word = "unwell" if problem else "well"
+            return json_answer(status, {"status": word, "wants_token": True})
         return json_answer(status, self._vitals.report(readers=len(self._clients)))
 
     async def _close(self) -> None:
@@ -228,7 +234,7 @@ class StreamServer:
 
 
 def _select_subprotocol(
-    connection: ServerConnection, offered: "list[Subprotocol]"
+    connection: ServerConnection, offered: Sequence[Subprotocol]
 ) -> Subprotocol | None:
     # A token among them is never sent back.
     return PROTOCOL if PROTOCOL in offered else None

@@ -48,7 +48,7 @@ def test_what_is_no_address_is_wrong_usage(text) -> None:
 def test_network_is_not_let_in_without_a_token_unless_it_is_said(
     host, options, make_stream
 ) -> None:
-    with pytest.raises(UsageError, match="--serve-token-file FILE.*--serve-open"):
+    with pytest.raises(UsageError, match=r"--serve-token-file FILE.*--serve-open"):
         open_sink(options("--serve", f"{host}:0"), make_stream(TAGS))
 
 

@@ -57,8 +57,10 @@ def ask() -> Callable[..., tuple[int, dict, bytes]]:
     """Ask a server by HTTP: ``status, headers, body = ask(server, "/health")``."""
     opener = build_opener(ProxyHandler({}), _AllAnswers())
 
-    def answer(server: StreamServer, path: str, **headers: str) -> tuple[int, dict, bytes]:
-        request = Request(f"http://{server.address}{path}", headers=headers)
+    def answer(
+        server: StreamServer, path: str, method: str = "GET", **headers: str
+    ) -> tuple[int, dict, bytes]:
+        request = Request(f"http://{server.address}{path}", headers=headers, method=method)
         with opener.open(request, timeout=10) as found:
             return found.status, dict(found.headers), found.read()
 

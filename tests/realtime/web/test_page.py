@@ -69,7 +69,11 @@ def test_browser_shows_bars_events_and_state_of_a_running_stream(
 def test_browser_connects_again_by_itself_and_the_layout_stays(serve, browser, window) -> None:
     server = serve()
     browser.call(
-        "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True
+        "Emulation.setDeviceMetricsOverride",
+        width=390,
+        height=844,
+        deviceScaleFactor=2,
+        mobile=True,
     )
     browser.open(f"http://{server.address}/")
     browser.until("document.body.dataset.state === 'listening'")

@@ -65,9 +65,7 @@ def test_reader_is_told_everything_in_order_after_what_it_has_to_know(
     assert (shown["latency"], shown["skipped"], shown["end"]) == (0.04, 0, 1.0)
 
 
-def test_who_comes_later_is_told_of_the_newest_events_and_what_sounds(
-    serve, reader, event
-) -> None:
+def test_who_comes_later_is_told_of_the_newest_events_and_what_sounds(serve, reader, event) -> None:
     server = serve()
     for number in range(150):
         server.publish(event(str(number)))
@@ -159,7 +157,8 @@ def test_nothing_but_the_address_itself_may_be_the_origin(serve, reader) -> None
     ("name", "is_own"),
     [
         ("localhost", True), ("127.0.0.1", True), ("192.168.1.7", True), ("[::1]", True),
-        ("ears", True), ("EARS.local", True), ("elsewhere.example", False), ("127.0.0.1.nip", False),
+        ("ears", True), ("EARS.local", True), ("elsewhere.example", False),
+        ("127.0.0.1.example", False),
     ],
 )  # fmt: skip
 def test_foreign_name_for_this_machine_is_refused_unless_a_token_guards_it(
@@ -237,6 +236,14 @@ def test_what_is_not_there_or_not_understood_is_refused(serve, ask) -> None:
     assert ask(server, "/../pyproject.toml")[0] == 404
     assert ask(server, "/page/index.html")[0] == 404
     assert ask(server, "/stream")[0] == 426
+
+
+def test_watchers_may_ask_for_the_head_alone_and_nothing_can_be_changed(serve, ask) -> None:
+    server = serve()
+    status, headers, body = ask(server, "/health", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) > 100
+    assert ask(server, "/health", "DELETE")[0] == 405
 
 
 def test_readers_are_told_goodbye_and_silent_strangers_are_not_waited_for(serve, reader) -> None:
