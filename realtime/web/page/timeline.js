@@ -7,6 +7,8 @@ const NARROW_SPAN = 30_000;
 const LANE = 24;
 const LEFT = 40;
 const AXIS = 22;
+// Of the curve of an event, before and after it (ms).
+const AROUND = 1_000;
 const FRAME_MS = 30;
 
 export class Timeline {
@@ -153,24 +155,28 @@ export class Timeline {
     }
   }
 
-  // The tags in the rows have their colours; of the others those of the events are drawn, in grey.
+  // The tags in the rows have their colours; those of other events are drawn in grey, where they were.
   drawCurves(view, spans) {
-    const others = new Set(spans.map(({ tag }) => this.rows.tags.indexOf(tag)));
     view.pen.lineWidth = 1.6;
     view.pen.lineJoin = "round";
-    for (const tag of others) if (tag >= 0 && this.rows.rowOf(tag) < 0) this.drawCurve(view, tag, this.colours.other);
+    for (const { from, to, tag } of spans) {
+      const index = this.rows.tags.indexOf(tag);
+      if (index >= 0 && this.rows.rowOf(index) < 0) {
+        this.drawCurve(view, index, this.colours.other, Math.max(from - AROUND, view.start), to + AROUND);
+      }
+    }
     this.rows.shown.forEach((tag, row) => {
-      if (tag !== null) this.drawCurve(view, tag, this.tagColours[row]);
+      if (tag !== null) this.drawCurve(view, tag, this.tagColours[row], view.start, view.end);
     });
   }
 
-  drawCurve({ pen, start, curvesTop, curvesBottom, x }, tag, colour) {
-    const first = Math.max(0, this.windows.findIndex((window) => window.at >= start) - 1);
+  drawCurve({ pen, curvesTop, curvesBottom, x }, tag, colour, from, to) {
     let before = null;
     pen.strokeStyle = colour;
     pen.beginPath();
-    for (let index = first; index < this.windows.length; index += 1) {
+    for (let index = Math.max(0, this.firstSince(from) - 1); index < this.windows.length; index += 1) {
       const { at, probabilities } = this.windows[index];
+      if (at > to) break;
       const y = curvesBottom - probabilities[tag] * (curvesBottom - curvesTop);
       // Where nothing came for a while there is no line.
       if (before === null || at - before > 2_500) pen.moveTo(x(at), y);
@@ -178,6 +184,17 @@ export class Timeline {
       before = at;
     }
     pen.stroke();
+  }
+
+  // The first window since then, by halving; how many there are if there is none.
+  firstSince(from) {
+    let [low, high] = [0, this.windows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.windows[middle].at < from) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   // Events that can be seen, and what sounds now, in the order in which they began.
