@@ -57,6 +57,10 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     token = read_secret(
         "--serve-token-file", None if path is None else path.expanduser(), "EARMARK_SERVE_TOKEN"
     )
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError(
+            "the token for --serve must be printable ASCII without spaces, to fit into a header"
+        )
     if not address.is_loopback and token is None and not args.serve_open:
         raise UsageError(
             f"--serve {args.serve} would let everyone on the network follow what is heard: give a "

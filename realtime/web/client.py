@@ -1,6 +1,7 @@
 """One reader of the stream, and what waits for it."""
 
 import asyncio
+import json
 from collections import deque
 
 from websockets.asyncio.server import ServerConnection
@@ -56,14 +57,15 @@ class Client:
         while True:
             await self._has_more.wait()
             self._has_more.clear()
-            while self._messages or self._window is not None:
-                await self._connection.send(self._next())
+            while (message := self._next()) is not None:
+                await self._connection.send(message)
 
-    def _next(self) -> str:
+    def _next(self) -> str | None:
+        """Return what is to be sent next; a window comes behind all else."""
         if self._untold:
             untold, self._untold = self._untold, 0
-            return f'{{"type": "dropped", "dropped": {untold}}}'
+            return json.dumps({"type": "dropped", "dropped": untold})
         if self._messages:
             return self._messages.popleft()
         window, self._window = self._window, None
-        return window or ""
+        return window

@@ -124,7 +124,7 @@ def _token_in(headers: Headers) -> bytes | None:
     for value in headers.get_all("Authorization"):
         scheme, _, token = value.partition(" ")
         if scheme.lower() == "bearer":
-            return token.strip().encode("utf-8", "surrogateescape")
+            return token.strip().encode("utf-8", "replace")
     for value in headers.get_all("Sec-WebSocket-Protocol"):
         for protocol in value.split(","):
             if protocol.strip().startswith(TOKEN_PROTOCOL):

@@ -18,7 +18,7 @@ export class Timeline {
     this.windows = []; // {at, probabilities}
     this.events = []; // {from, to, tag}
     this.gaps = []; // {from, to}
-    this.open = new Map(); // tag -> since when it sounds
+    this.open = new Map(); // tag -> since when it sounds, null if that is not known
     this.newest = null; // {at: time of day of the newest window, seen: when it came}
     this.isFrozen = false;
     this.drawnAt = 0;
@@ -40,7 +40,7 @@ export class Timeline {
 
   begin(hello) {
     this.events = hello.events.map(asSpan);
-    this.open = new Map(hello.sounding.map((tag) => [tag, Date.now()]));
+    this.open = new Map(hello.sounding.map((tag) => [tag, null]));
     this.isStale = true;
   }
 
@@ -68,8 +68,8 @@ export class Timeline {
   }
 
   soundingIs(tags) {
-    const now = this.newest?.at ?? Date.now();
-    this.open = new Map(tags.map((tag) => [tag, this.open.get(tag) ?? now]));
+    const now = this.newest?.at ?? null;
+    this.open = new Map(tags.map((tag) => [tag, this.open.has(tag) ? this.open.get(tag) : now]));
   }
 
   tick(now) {
@@ -200,7 +200,9 @@ export class Timeline {
   // Events that can be seen, and what sounds now, in the order in which they began.
   spansIn({ start, end }) {
     const spans = this.events.filter((event) => event.to > start);
-    for (const [tag, since] of this.open) spans.push({ from: since, to: end, tag, isOpen: true });
+    // What sounded before this page was there is drawn from where the page begins.
+    const first = this.windows[0]?.at ?? end;
+    for (const [tag, since] of this.open) spans.push({ from: since ?? first, to: end, tag, isOpen: true });
     return spans.sort((a, b) => a.from - b.from);
   }
 

@@ -72,6 +72,15 @@ def test_network_is_let_in_with_a_token_or_when_it_is_said(
     assert "s3cret" not in caplog.text
 
 
+@pytest.mark.parametrize("token", ["schlüssel", "two words", "tab\ttab"])
+def test_token_that_fits_into_no_header_is_wrong_usage(
+    token, options, make_stream, monkeypatch
+) -> None:
+    monkeypatch.setenv("EARMARK_SERVE_TOKEN", token)
+    with pytest.raises(UsageError, match="printable ASCII"):
+        open_sink(options("--serve", "0"), make_stream(TAGS))
+
+
 def test_without_a_port_nothing_is_served(options, make_stream) -> None:
     assert open_sink(options(), make_stream(TAGS)) is None
 

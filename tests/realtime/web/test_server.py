@@ -173,13 +173,13 @@ def test_foreign_name_for_this_machine_is_refused_unless_a_token_guards_it(
 
 
 def test_token_is_accepted_as_a_header_and_as_a_subprotocol(serve, reader) -> None:
-    server = serve(token="schlüssel")
-    offered = base64.urlsafe_b64encode("schlüssel".encode()).decode().rstrip("=")
+    server = serve(token="s3cret")
+    assert told(reader(server, additional_headers={"Authorization": "Bearer s3cret"}))
+    offered = base64.urlsafe_b64encode(b"s3cret").decode().rstrip("=")
     connection = reader(server, subprotocols=["earmark", f"earmark.token.{offered}"])
+    # The token is not among what is sent back.
     assert connection.subprotocol == "earmark"
     assert told(connection)["type"] == "hello"
-    plain = serve(token="s3cret")
-    assert told(reader(plain, additional_headers={"Authorization": "Bearer s3cret"}))
 
 
 @pytest.mark.parametrize("given", [None, "Bearer wrong", "Bearer ", "Basic s3cret", "s3cret"])
