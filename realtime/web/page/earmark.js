@@ -153,6 +153,12 @@ function hurry() {
 }
 
 addEventListener("online", hurry);
+// A token that is put behind the address of a page that is open already.
+addEventListener("hashchange", () => {
+  token = keptToken();
+  at("ask").close();
+  connect();
+});
 addEventListener("visibilitychange", () => document.hidden || hurry());
 setInterval(() => {
   if (socket && Date.now() - heardAt > DEAF_AFTER && document.body.dataset.state !== "ended") socket.close();

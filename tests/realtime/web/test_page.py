@@ -116,6 +116,9 @@ def test_browser_asks_for_the_token_and_keeps_it(serve, browser) -> None:
 @pytest.mark.slow
 def test_token_behind_the_address_is_taken_and_hidden(serve, browser) -> None:
     server = serve(token="s3cret")
+    browser.open(f"http://{server.address}/")
+    browser.until("document.querySelector('#ask').open")
     browser.open(f"http://{server.address}/#token=s3cret")
     browser.until("document.body.dataset.state === 'listening'")
+    assert not browser.evaluate("document.querySelector('#ask').open")
     assert browser.evaluate("location.href") == f"http://{server.address}/"
