@@ -135,8 +135,8 @@ def program() -> NoReturn:
     if asked is None or not COMMANDS[asked].leaves_at_once:
         sys.exit(status)
     # A service is to be gone when it has closed all that it had open. What torch and ONNX Runtime
-    # do at the interpreter's end (their pools of threads, their memory) takes seconds on a busy
-    # machine, and the system frees all of it anyway.
+    # do at the interpreter's end (their pools of threads, their memory) takes longer than all of
+    # that, seconds on a busy machine; and the system frees it anyway.
     with contextlib.suppress(OSError, ValueError):  # whoever read our output may have gone
         sys.stdout.flush()
         sys.stderr.flush()
