@@ -1,7 +1,9 @@
 """A server with a stream that tests tell, readers of it, and a browser."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -105,6 +107,7 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )  # fmt: skip
         place = next(line for line in self._process.stderr if "DevTools listening on" in line)
         address = place.split()[-1].split("/")[2]
@@ -156,7 +159,8 @@ class Browser:
     def close(self) -> None:
         """End it."""
         self._open.close()
-        self._process.kill()
+        # It may have been started by a script, and has children of its own: all are one group.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=20)
         self._process.stderr.close()
 
