@@ -61,6 +61,7 @@ class StageSettings:
     learning_rate: float = 2e-4
     final_learning_rate: float = 1e-6
     warmup_steps: int = 0
+    restart_after: int = 0  # epochs; then the learning rate begins anew, once; 0: never
     weight_decay: float = 0.0
     loss: Loss = "huber"
     mixup: float = 0.0  # alpha of the Beta distribution; 0: none
