@@ -3,15 +3,23 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import EarmarkError, UsageError
 
-from .formats.writer import FORMATS, Kind, RecordWriter, check_kind, open_writer
+from .formats.writer import (
+    FORMATS,
+    Kind,
+    RecordWriter,
+    check_installed,
+    check_kind,
+    open_writer,
+    written_file,
+)
 from .inputs import InputFile
 
 
@@ -27,13 +35,17 @@ class Outputs:
             is complete: until then it has another name.
 
     Raises:
-        UsageError: If the format cannot hold records of that kind.
+        UsageError: If the format cannot hold records of that kind, or needs a folder.
+        EarmarkError: If what writes the format is not installed.
     """
 
     def __init__(
         self, form: str, kind: Kind, *, folder: Path | None, overwrite: bool, resume: bool = False
     ) -> None:
         check_kind(form, kind)
+        if folder is None and FORMATS[form].package is not None:
+            raise UsageError(f"--format {form} needs --output: it is no text")
+        check_installed(form)
         self._form = form
         self._kind = kind
         self._folder = folder
@@ -58,8 +70,14 @@ class Outputs:
             self._shared.close()
 
     @contextmanager
-    def writer_for(self, item: InputFile) -> Iterator[RecordWriter]:
+    def writer_for(
+        self, item: InputFile, metadata: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[RecordWriter]:
         """Give the writer of a recording.
+
+        Args:
+            item: The recording.
+            metadata: What makes its records, for formats that have a place for it.
 
         Raises:
             EarmarkError: If its file is there already, or cannot be written.
@@ -70,18 +88,18 @@ class Outputs:
         path = self._claimed_path(item)
         beside = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = beside.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
-        try:
-            with stream:
-                writer = open_writer(self._form, stream, self._kind)
+            with ExitStack() as stack:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    opened = written_file(self._form, beside, self._kind, metadata)
+                    writer = stack.enter_context(opened)
+                except OSError as error:
+                    raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
                 yield writer
-                writer.close()
             os.replace(beside, path)
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there: it was renamed, or could not be made
+                beside.unlink()
 
     def is_done(self, item: InputFile) -> bool:
         """Return whether an earlier run has written all of a recording."""

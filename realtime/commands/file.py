@@ -15,6 +15,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.progress import Progress
 
     from earmark.models.bundle import Bundle
@@ -45,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--format",
-        choices=("table", "jsonl", "csv", "audacity", "raven", "rttm"),
+        choices=("table", "jsonl", "csv", "parquet", "audacity", "raven", "rttm"),
         default="table",
-        help="how it is written; the last three hold events only",
+        help="how it is written; parquet needs --output, the last three hold events only",
     )
     parser.add_argument("--hop", type=float, default=0.1, help="seconds between windows")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="tags listed in a record")
@@ -95,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.engine import InferenceEngine
     from earmark.realtime.inputs import InputFile, find_inputs
     from earmark.realtime.outputs import Outputs
+    from earmark.realtime.provenance import Provenance
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:
@@ -113,10 +116,11 @@ def run(args: argparse.Namespace) -> int:
     # Threads that each tag sound of their own waste nothing on waiting for each other.
     torch.set_num_threads(1)
     options = _recording_options(args, bundle, workers=max(1, threads // jobs))
+    made_by = Provenance.of(bundle, options).as_text()
 
     def tag(item: InputFile) -> list[str]:
         try:
-            return _tag(item, InferenceEngine(bundle), options, outputs, bars, args)
+            return _tag(item, InferenceEngine(bundle), options, outputs, made_by, bars, args)
         except EarmarkError as error:
             return [str(error)]
 
@@ -168,6 +172,7 @@ def _tag(
     engine: "InferenceEngine",
     options: "RecordingOptions",
     outputs: "Outputs",
+    made_by: "Mapping[str, str]",
     bars: "Progress",
     args: argparse.Namespace,
 ) -> list[str]:
@@ -186,7 +191,7 @@ def _tag(
         item.name, reader, on_progress=lambda seconds: bars.update(task, completed=seconds)
     )
     count = 0
-    with outputs.writer_for(item) as writer:
+    with outputs.writer_for(item, made_by) as writer:
         for record in recording.records(engine, options):
             writer.write(record)
             count += 1
