@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -51,9 +50,8 @@ class Outputs:
         self._folder = folder
         self._overwrite = overwrite
         self._resume = resume
-        self._lock = threading.Lock()
         self._shared: RecordWriter | None = None
-        self._written: set[Path] = set()
+        self._claimed: dict[Path, str] = {}
 
     def __enter__(self) -> Self:
         if self._folder is None:
@@ -85,7 +83,8 @@ class Outputs:
         if self._shared is not None:
             yield self._shared
             return
-        path = self._claimed_path(item)
+        self.claim(item)
+        path = self._path_for(item)
         beside = path.with_name(path.name + ".part")
         try:
             with ExitStack() as stack:
@@ -101,6 +100,26 @@ class Outputs:
             with suppress(OSError):  # it is not there: it was renamed, or could not be made
                 beside.unlink()
 
+    def claim(self, item: InputFile) -> None:
+        """Make sure that a recording can have its file, before it is tagged.
+
+        Raises:
+            EarmarkError: If the file is another recording's, or is there already.
+        """
+        if self._folder is None:
+            return
+        path = self._path_for(item)
+        if self._claimed.setdefault(path, item.name) != item.name:
+            raise EarmarkError(
+                f"{path} is that of another input of the same name; give {item.name} an output "
+                "folder of its own"
+            )
+        if path.exists() and not self._overwrite:
+            raise EarmarkError(
+                f"{path} is there already; use --overwrite to replace it, --resume to leave it "
+                "as it is, or another --output"
+            )
+
     def is_done(self, item: InputFile) -> bool:
         """Return whether an earlier run has written all of a recording."""
         return self._resume and self._folder is not None and self._path_for(item).exists()
@@ -109,19 +128,3 @@ class Outputs:
         folder = Path() if self._folder is None else self._folder
         # The whole name stays in it: street.wav and street.mp3 are two recordings.
         return folder / item.relative.with_name(item.relative.name + FORMATS[self._form].suffix)
-
-    def _claimed_path(self, item: InputFile) -> Path:
-        path = self._path_for(item)
-        with self._lock:  # recordings may be written at the same time
-            if path in self._written:
-                raise EarmarkError(
-                    f"{path} was written for another input of the same name; give {item.name} an "
-                    "output folder of its own"
-                )
-            if path.exists() and not self._overwrite:
-                raise EarmarkError(
-                    f"{path} is there already; use --overwrite to replace it, --resume to leave it "
-                    "as it is, or another --output"
-                )
-            self._written.add(path)
-        return path

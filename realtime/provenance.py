@@ -9,7 +9,7 @@ from typing import Self
 from earmark.models.bundle import Bundle
 from earmark.models.timebase import samples_to_seconds
 
-from .recording import RecordingOptions
+from .record_maker import RecordOptions
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Provenance:
     listed: Mapping[str, object]
 
     @classmethod
-    def of(cls, bundle: Bundle, options: RecordingOptions) -> Self:
+    def of(cls, bundle: Bundle, options: RecordOptions) -> Self:
         """Return the provenance of what a bundle makes with options."""
         metadata, choice = bundle.metadata, options.choice
         names = metadata.vocabulary.names

@@ -15,15 +15,16 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rich.progress import Progress
+    from collections.abc import Iterator, Sequence
 
     from earmark.models.bundle import Bundle
-    from earmark.realtime.engine import InferenceEngine
+    from earmark.realtime.block_reader import BlockReader
     from earmark.realtime.inputs import InputFile
-    from earmark.realtime.outputs import Outputs
-    from earmark.realtime.recording import RecordingOptions
+    from earmark.realtime.many_recordings import Tagged
+    from earmark.realtime.open_outputs import OpenOutputs
+    from earmark.realtime.record_maker import RecordOptions
+
+    from .reading_bars import ReadingBars
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         default=0,
-        help="inputs tagged at the same time, with --output; 0: as many as --threads",
+        help="inputs read at the same time, with --output; 0: as many as --threads",
     )
     add_event_options(parser)
     add_model_options(parser, threads=0)
@@ -87,17 +88,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Tag what was asked for; 1 where some input failed."""
     import os
-    from concurrent.futures import ThreadPoolExecutor
+    from functools import partial
 
     import torch
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.engine import InferenceEngine
-    from earmark.realtime.inputs import InputFile, find_inputs
+    from earmark.realtime.inputs import find_inputs
+    from earmark.realtime.many_recordings import tag_recordings
+    from earmark.realtime.open_outputs import OpenOutputs
     from earmark.realtime.outputs import Outputs
     from earmark.realtime.provenance import Provenance
+    from earmark.realtime.recording import Recording
+
+    from .reading_bars import ReadingBars
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:
@@ -108,50 +112,47 @@ def run(args: argparse.Namespace) -> int:
         args.format, args.kind, folder=args.output, overwrite=args.overwrite, resume=args.resume
     )
     found, failures = find_inputs(args.paths)
-    inputs = [item for item in found if not outputs.is_done(item)]
+    missing = [item for item in found if not outputs.is_done(item)]
     bundle = load_engine_bundle(args)
-    threads = args.threads or os.cpu_count() or 1
-    # Standard output takes one input after the other.
-    jobs = 1 if args.output is None else max(1, min(args.jobs or threads, len(inputs)))
-    # Threads that each tag sound of their own waste nothing on waiting for each other.
-    torch.set_num_threads(1)
-    options = _recording_options(args, bundle, workers=max(1, threads // jobs))
-    made_by = Provenance.of(bundle, options).as_text()
-
-    def tag(item: InputFile) -> list[str]:
+    options = _record_options(args, bundle)
+    console = Console(stderr=True)
+    if len(missing) < len(found):
+        console.print(f"{len(found) - len(missing)} of {len(found)} are done", highlight=False)
+    inputs = []
+    for item in missing:
         try:
-            return _tag(item, InferenceEngine(bundle), options, outputs, made_by, bars, args)
+            outputs.claim(item)
+            inputs.append(item)
         except EarmarkError as error:
-            return [str(error)]
-
-    with outputs:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        if len(inputs) < len(found):
-            console.print(f"{len(found) - len(inputs)} of {len(found)} are done", highlight=False)
-        with bars, ThreadPoolExecutor(jobs, thread_name_prefix="earmark file") as pool:
-            try:
-                for problems in pool.map(tag, inputs) if jobs > 1 else map(tag, inputs):
-                    failures += problems
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            failures.append(str(error))
+    threads = args.threads or os.cpu_count() or 1
+    # Workers that each tag sound of their own waste nothing on waiting for each other.
+    torch.set_num_threads(1)
+    # Standard output takes one input after the other; standard input is read by no other thread.
+    in_order = args.output is None or any(item.path is None for item in inputs)
+    readers = 1 if in_order else max(1, min(args.jobs or threads, len(inputs)))
+    made_by = Provenance.of(bundle, options).as_text()
+    with (
+        outputs,
+        ReadingBars(console, len(inputs)) as bars,
+        OpenOutputs(outputs, made_by) as files,
+    ):
+        recordings = (Recording(item.name, partial(_open, item, args, bars)) for item in inputs)
+        tagged = tag_recordings(recordings, bundle, options, readers=readers, workers=threads)
+        failures += _write(tagged, inputs, files, bars, args.kind)
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _recording_options(
-    args: argparse.Namespace, bundle: "Bundle", *, workers: int
-) -> "RecordingOptions":
+def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOptions":
     from earmark.models.errors import UsageError
-    from earmark.realtime.recording import RecordingOptions
+    from earmark.realtime.record_maker import RecordOptions
     from earmark.realtime.records import TagChoice
 
     if args.top < 1:
         raise UsageError(f"--top must be at least 1, got {args.top}")
-    return RecordingOptions(
+    return RecordOptions(
         kind=args.kind,
         choice=TagChoice(
             names=bundle.metadata.vocabulary.names,
@@ -163,41 +164,42 @@ def _recording_options(
         thresholds=thresholds(args, bundle),
         settings=event_settings(args),
         hop_samples=hop_samples(args),
-        workers=workers,
     )
 
 
-def _tag(
-    item: "InputFile",
-    engine: "InferenceEngine",
-    options: "RecordingOptions",
-    outputs: "Outputs",
-    made_by: "Mapping[str, str]",
-    bars: "Progress",
-    args: argparse.Namespace,
-) -> list[str]:
-    """Write the records of one input and return what was wrong with it."""
+def _open(item: "InputFile", args: argparse.Namespace, bars: "ReadingBars") -> "BlockReader":
     from earmark.realtime.decoding import SoundReader
     from earmark.realtime.pcm import PcmFormat, PcmReader
-    from earmark.realtime.recording import Recording
 
-    if item.path is None:
-        pcm = PcmFormat(rate=args.rate, channels=args.channels, encoding=args.encoding)
-        reader: SoundReader | PcmReader = PcmReader(sys.stdin.buffer, pcm)
-    else:
-        reader = SoundReader(item.path)
-    task = bars.add_task(item.name, total=reader.expected_seconds)
-    recording = Recording(
-        item.name, reader, on_progress=lambda seconds: bars.update(task, completed=seconds)
-    )
-    count = 0
-    with outputs.writer_for(item, made_by) as writer:
-        for record in recording.records(engine, options):
-            writer.write(record)
-            count += 1
-    bars.remove_task(task)
-    if not count and options.kind == "events":
-        bars.console.print(
-            f"{item.name}: nothing above the thresholds", highlight=False, soft_wrap=True
-        )
-    return recording.problems
+    if item.path is not None:
+        return bars.watched(item.name, SoundReader(item.path))
+    pcm = PcmFormat(rate=args.rate, channels=args.channels, encoding=args.encoding)
+    return bars.watched(item.name, PcmReader(sys.stdin.buffer, pcm))
+
+
+def _write(
+    tagged: "Iterator[Tagged]",
+    inputs: "Sequence[InputFile]",
+    files: "OpenOutputs",
+    bars: "ReadingBars",
+    kind: str,
+) -> list[str]:
+    """Write all records and return what was wrong with the inputs, in their order."""
+    from earmark.models.errors import EarmarkError
+
+    problems: dict[str, list[str]] = {item.name: [] for item in inputs}
+    items = {item.name: item for item in inputs}
+    for part in tagged:
+        recording, item = part.recording, items[part.recording.name]
+        try:
+            if recording.samples:
+                files.write(item, part.records)
+        except EarmarkError as error:
+            problems[item.name].append(str(error))
+        if part.is_last:
+            problems[item.name] += recording.problems
+            bars.finish_one()
+            count = files.finish(item)
+            if recording.samples and not count and kind == "events":
+                bars.tell(f"{item.name}: nothing above the thresholds")
+    return [problem for item in inputs for problem in problems[item.name]]
