@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``earmark file``."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file, folder, glob, or - for raw PCM"
+        "paths", nargs="*", metavar="PATH", help="file, folder, glob, or - for raw PCM"
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=None,
+        metavar="LIST",
+        help="a path a line, or CSV with a column path; relative to its own folder",
     )
     kinds = parser.add_mutually_exclusive_group()
     for kind, meaning in (
@@ -94,7 +101,6 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.inputs import find_inputs
     from earmark.realtime.many_recordings import tag_recordings
     from earmark.realtime.open_outputs import OpenOutputs
     from earmark.realtime.outputs import Outputs
@@ -111,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     outputs = Outputs(
         args.format, args.kind, folder=args.output, overwrite=args.overwrite, resume=args.resume
     )
-    found, failures = find_inputs(args.paths)
+    found, failures = _inputs(args)
     missing = [item for item in found if not outputs.is_done(item)]
     bundle = load_engine_bundle(args)
     options = _record_options(args, bundle)
@@ -143,6 +149,16 @@ def run(args: argparse.Namespace) -> int:
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":
+    from earmark.models.errors import UsageError
+    from earmark.realtime.inputs import find_inputs
+    from earmark.realtime.manifest import read_manifest
+
+    if bool(args.paths) == (args.manifest is not None):
+        raise UsageError("give either paths or --manifest")
+    return find_inputs(args.paths) if args.paths else read_manifest(args.manifest)
 
 
 def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOptions":
