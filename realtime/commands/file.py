@@ -15,16 +15,12 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from earmark.models.bundle import Bundle
-    from earmark.realtime.block_reader import BlockReader
     from earmark.realtime.inputs import InputFile
-    from earmark.realtime.many_recordings import Tagged
-    from earmark.realtime.open_outputs import OpenOutputs
     from earmark.realtime.record_maker import RecordOptions
 
-    from .reading_bars import ReadingBars
+    from .file_by_ray import FilesByRay
+    from .file_here import FilesHere
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +76,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         default=0,
-        help="inputs read at the same time, with --output; 0: as many as --threads",
+        help="inputs read at the same time, with --output (0: as many as --threads); with --engine "
+        "ray: workers (0: as many as there are GPUs or else processors)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: workers on this machine, or on the cluster that RAY_ADDRESS names, write one "
+        "Parquet data set",
     )
     add_event_options(parser)
     add_model_options(parser, threads=0)
@@ -94,58 +98,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag what was asked for; 1 where some input failed."""
-    import os
-    from functools import partial
-
-    import torch
     from rich.console import Console
 
-    from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.many_recordings import tag_recordings
-    from earmark.realtime.open_outputs import OpenOutputs
-    from earmark.realtime.outputs import Outputs
-    from earmark.realtime.provenance import Provenance
-    from earmark.realtime.recording import Recording
-
-    from .reading_bars import ReadingBars
+    from earmark.models.errors import UsageError
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:
         raise UsageError(f"--jobs must be 0 or more, got {args.jobs}")
     if args.resume and args.output is None:
         raise UsageError("--resume needs --output: only files tell what is done")
-    outputs = Outputs(
-        args.format, args.kind, folder=args.output, overwrite=args.overwrite, resume=args.resume
-    )
-    found, failures = _inputs(args)
-    missing = [item for item in found if not outputs.is_done(item)]
-    bundle = load_engine_bundle(args)
-    options = _record_options(args, bundle)
     console = Console(stderr=True)
-    if len(missing) < len(found):
-        console.print(f"{len(found) - len(missing)} of {len(found)} are done", highlight=False)
-    inputs = []
-    for item in missing:
-        try:
-            outputs.claim(item)
-            inputs.append(item)
-        except EarmarkError as error:
-            failures.append(str(error))
-    threads = args.threads or os.cpu_count() or 1
-    # Workers that each tag sound of their own waste nothing on waiting for each other.
-    torch.set_num_threads(1)
-    # Standard output takes one input after the other; standard input is read by no other thread.
-    in_order = args.output is None or any(item.path is None for item in inputs)
-    readers = 1 if in_order else max(1, min(args.jobs or threads, len(inputs)))
-    made_by = Provenance.of(bundle, options).as_text()
-    with (
-        outputs,
-        ReadingBars(console, len(inputs)) as bars,
-        OpenOutputs(outputs, made_by) as files,
-    ):
-        recordings = (Recording(item.name, partial(_open, item, args, bars)) for item in inputs)
-        tagged = tag_recordings(recordings, bundle, options, readers=readers, workers=threads)
-        failures += _write(tagged, inputs, files, bars, args.kind)
+    if args.engine == "ray":
+        from .file_by_ray import FilesByRay
+
+        files: FilesByRay | FilesHere = FilesByRay(args, console)
+    else:
+        from .file_here import FilesHere
+
+        files = FilesHere(args, console)
+    found, failures = _inputs(args)
+    bundle = load_engine_bundle(args)
+    failures += files.tag(found, bundle, _record_options(args, bundle))
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -181,41 +154,3 @@ def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOption
         settings=event_settings(args),
         hop_samples=hop_samples(args),
     )
-
-
-def _open(item: "InputFile", args: argparse.Namespace, bars: "ReadingBars") -> "BlockReader":
-    from earmark.realtime.decoding import SoundReader
-    from earmark.realtime.pcm import PcmFormat, PcmReader
-
-    if item.path is not None:
-        return bars.watched(item.name, SoundReader(item.path))
-    pcm = PcmFormat(rate=args.rate, channels=args.channels, encoding=args.encoding)
-    return bars.watched(item.name, PcmReader(sys.stdin.buffer, pcm))
-
-
-def _write(
-    tagged: "Iterator[Tagged]",
-    inputs: "Sequence[InputFile]",
-    files: "OpenOutputs",
-    bars: "ReadingBars",
-    kind: str,
-) -> list[str]:
-    """Write all records and return what was wrong with the inputs, in their order."""
-    from earmark.models.errors import EarmarkError
-
-    problems: dict[str, list[str]] = {item.name: [] for item in inputs}
-    items = {item.name: item for item in inputs}
-    for part in tagged:
-        recording, item = part.recording, items[part.recording.name]
-        try:
-            if recording.samples:
-                files.write(item, part.records)
-        except EarmarkError as error:
-            problems[item.name].append(str(error))
-        if part.is_last:
-            problems[item.name] += recording.problems
-            bars.finish_one()
-            count = files.finish(item)
-            if recording.samples and not count and kind == "events":
-                bars.tell(f"{item.name}: nothing above the thresholds")
-    return [problem for item in inputs for problem in problems[item.name]]

@@ -46,9 +46,9 @@ class ReadingBars:
     ) -> None:
         self._bars.stop()
 
-    def finish_one(self) -> None:
-        """Count a recording as done."""
-        self._bars.advance(self._all)
+    def finish(self, count: int) -> None:
+        """Count recordings as done."""
+        self._bars.advance(self._all, count)
 
     def tell(self, line: str) -> None:
         """Write a line above the bars."""

@@ -4,11 +4,14 @@ A row for each event, or for each tag of a window or recording, as in CSV.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Final
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from earmark.models.errors import EarmarkError
 from earmark.realtime.records import Record
 
 from .rows import COLUMNS, rows_of
@@ -42,15 +45,34 @@ class Writer:
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._write_group()
 
-    def close(self) -> None:
-        """Write what waits, and the schema: a file without records has its columns as well."""
+    def close(self, metadata: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write what waits, and the schema: a file without records has its columns as well.
+
+        Args:
+            metadata: Of the file, beside that of the schema: what is known only now.
+        """
         if self._rows:
             self._write_group()
+        if metadata:
+            self._file.add_key_value_metadata(dict(metadata))
         self._file.close()
 
     def _write_group(self) -> None:
         self._file.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
         self._rows = []
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """Return the metadata of a file and its schema.
+
+    Raises:
+        EarmarkError: If it is no complete Parquet file.
+    """
+    try:
+        found = parquet.read_metadata(path).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise EarmarkError(f"{path} is no Parquet file: {error}; remove it") from error
+    return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
 
 
 def schema_of(kind: Kind, metadata: Mapping[str, str]) -> pa.Schema:
