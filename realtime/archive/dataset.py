@@ -93,8 +93,11 @@ class ArchiveDataset:
             path.parent.mkdir(exist_ok=True)
             with beside.open("wb") as stream:
                 writer = Writer(stream, self._kind, self._made_by)
-                yield writer
-                writer.close({_RECORDINGS: json.dumps(complete, ensure_ascii=False)})
+                try:
+                    yield writer
+                finally:
+                    # Whole or not: an error keeps the file from its name, not from its end.
+                    writer.close({_RECORDINGS: json.dumps(complete, ensure_ascii=False)})
             os.replace(beside, path)
         except OSError as error:
             raise EarmarkError(f"cannot write {path}: {error.strerror}") from error

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 # Read by Ray when it is imported: nothing is reported to anyone, and what fails is told below.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -52,6 +53,8 @@ def tag_with_ray(
         EarmarkError: If a worker cannot do its work at all.
     """
     problems: list[str] = []
+    if not inputs:
+        return problems
     with _running(workers * job.threads):
         resources = ray.cluster_resources()
         n_gpus = int(resources.get("GPU", 0)) if job.device in ("auto", "cuda") else 0
@@ -63,13 +66,12 @@ def tag_with_ray(
             }
             for block in blocks_of(inputs, workers=n_workers)
         ]
-        if not rows:
-            return []
         n_workers = min(n_workers, len(rows))
         # A row a block of Ray's own: what a worker has begun is all that it can lose.
         blocks = ray.data.from_items(rows, override_num_blocks=len(rows))
         done = blocks.map(
-            BlockTagger,
+            # Made by each worker; what Ray declares is only what it calls then.
+            cast("Callable[[dict[str, Any]], dict[str, Any]]", BlockTagger),
             fn_constructor_args=(job,),
             compute=ray.data.ActorPoolStrategy(size=n_workers),
             num_cpus=job.threads,

@@ -107,21 +107,23 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--jobs must be 0 or more, got {args.jobs}")
     if args.resume and args.output is None:
         raise UsageError("--resume needs --output: only files tell what is done")
-    console = Console(stderr=True)
-    if args.engine == "ray":
-        from .file_by_ray import FilesByRay
-
-        files: FilesByRay | FilesHere = FilesByRay(args, console)
-    else:
-        from .file_here import FilesHere
-
-        files = FilesHere(args, console)
+    files = _engine(args)(args, Console(stderr=True))
     found, failures = _inputs(args)
     bundle = load_engine_bundle(args)
     failures += files.tag(found, bundle, _record_options(args, bundle))
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _engine(args: argparse.Namespace) -> "type[FilesByRay] | type[FilesHere]":
+    if args.engine == "ray":
+        from .file_by_ray import FilesByRay
+
+        return FilesByRay
+    from .file_here import FilesHere
+
+    return FilesHere
 
 
 def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":

@@ -121,8 +121,10 @@ def written_file(
     else:
         with path.open("wb") as stream:
             writer = cast("BinaryWriterFactory", module.Writer)(stream, kind, metadata)
-            yield writer
-            writer.close()
+            try:
+                yield writer
+            finally:
+                writer.close()
 
 
 def check_installed(name: str) -> None:

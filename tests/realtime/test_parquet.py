@@ -1,5 +1,6 @@
 """Parquet files, read back by Arrow itself."""
 
+import gc
 import hashlib
 import io
 import json
@@ -171,6 +172,16 @@ def test_file_of_a_recording_that_failed_is_not_there(
     assert main(command) == 1
     assert "1.wav is not an audio file" in capsys.readouterr().err
     assert sorted(path.name for path in output.iterdir()) == ["0.wav.parquet", "2.wav.parquet"]
+
+
+def test_error_closes_what_was_begun(tmp_path) -> None:
+    # A writer that is left open complains when it is collected.
+    with (
+        pytest.raises(RuntimeError, match="interrupted"),
+        written_file("parquet", tmp_path / "a.parquet", "events", {}),
+    ):
+        raise RuntimeError("interrupted")
+    gc.collect()
 
 
 def test_parquet_goes_to_files_only(tiny_bundle_folder, folder, capsys) -> None:
