@@ -1,6 +1,7 @@
 """What one worker takes at a time: recordings whose records are written together."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,11 @@ class Block:
         """A name that the same recordings always have, and no others."""
         names = "\0".join(item.name for item in self.items)
         return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+    def as_row(self) -> dict[str, str]:
+        """Return it as ``BlockTagger`` takes it, wherever that runs."""
+        paths = [(item.name, str(item.path.absolute())) for item in self.items if item.path]
+        return {"block": self.name, "recordings": json.dumps(paths)}
 
 
 def blocks_of(inputs: Sequence[InputFile], *, workers: int) -> Iterator[Block]:

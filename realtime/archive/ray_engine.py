@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 # Read by Ray when it is imported: nothing is reported to anyone, and what fails is told below.
@@ -59,13 +58,7 @@ def tag_with_ray(
         resources = ray.cluster_resources()
         n_gpus = int(resources.get("GPU", 0)) if job.device in ("auto", "cuda") else 0
         n_workers = workers or n_gpus or max(1, int(resources.get("CPU", 1)) // job.threads)
-        rows = [
-            {
-                "block": block.name,
-                "recordings": json.dumps([(i.name, str(_absolute(i))) for i in block.items]),
-            }
-            for block in blocks_of(inputs, workers=n_workers)
-        ]
+        rows = [block.as_row() for block in blocks_of(inputs, workers=n_workers)]
         n_workers = min(n_workers, len(rows))
         # A row a block of Ray's own: what a worker has begun is all that it can lose.
         blocks = ray.data.from_items(rows, override_num_blocks=len(rows))
@@ -86,11 +79,6 @@ def tag_with_ray(
             raise EarmarkError(f"a worker failed: {cause}") from error
     job.dataset.remove_unfinished()
     return problems
-
-
-def _absolute(item: InputFile) -> Path:
-    # Workers have other folders to start from.
-    return Path() if item.path is None else item.path.absolute()
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """A Ray of its own on this machine: two workers, one of which is killed."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,10 @@ import soundfile
 from pyarrow import parquet
 
 from earmark.__main__ import main
+from earmark.realtime.archive import ray_engine
+from earmark.realtime.archive.block_tagger import BlockTagger
+from earmark.realtime.archive.blocks import blocks_of
+from earmark.realtime.commands import file_by_ray
 
 PROBABILITIES = ("probability", "pitch", "timbre", "waveform", "neuralogram")
 
@@ -38,9 +44,9 @@ def test_killed_worker_loses_and_repeats_nothing(
 ) -> None:
     folder, output, alone = tmp_path / "in", tmp_path / "out", tmp_path / "alone"
     folder.mkdir()
-    for i in range(12):
+    for i in range(8):
         # Long enough to be killed in the middle of, and short ones.
-        soundfile.write(folder / f"{i:02}.wav", noise(60 if i < 8 else 1.3, seed=i), 16_000)
+        soundfile.write(folder / f"{i:02}.wav", noise(40 if i < 5 else 1.3, seed=i), 16_000)
     command = words(tiny_bundle_folder, folder, "--engine", "ray", "--jobs", 2, "--output", output)
     mark = f"EARMARK_TEST_MARK={tmp_path}"
     environment = {**os.environ, "EARMARK_TEST_MARK": str(tmp_path)}
@@ -54,7 +60,7 @@ def test_killed_worker_loses_and_repeats_nothing(
     assert list(output.glob("shard=*/.*")) == []
 
     assert main(words(tiny_bundle_folder, folder, "--output", alone)) == 0
-    tables = [parquet.read_table(alone / f"{i:02}.wav.parquet") for i in range(12)]
+    tables = [parquet.read_table(alone / f"{i:02}.wav.parquet") for i in range(8)]
     wanted = [row for table in tables for row in table.to_pylist()]
     rows = parquet.read_table(output).to_pylist()
     found = sorted(rows, key=lambda row: (row["file"], row["start"]))
@@ -66,18 +72,46 @@ def test_killed_worker_loses_and_repeats_nothing(
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_archive_that_is_done_starts_nothing(
+def tag_here(inputs, job, *, workers, on_block) -> list[str]:
+    tagger = BlockTagger(job)
+    problems = []
+    for block in blocks_of(inputs, workers=workers):
+        told = tagger(block.as_row())
+        problems += json.loads(told["problems"])
+        on_block(told["count"])
+    return problems
+
+
+def test_resumed_archive_has_each_recording_once(
     tiny_bundle_folder, noise, tmp_path, capsys, monkeypatch
 ) -> None:
-    from earmark.realtime.archive import ray_engine
-
-    monkeypatch.setattr(ray_engine.ray, "init", lambda **options: pytest.fail("Ray was started"))
-    soundfile.write(tmp_path / "a.wav", noise(1.2), 16_000)
-    options = ("--engine", "ray", "--output", tmp_path / "out")
-    (tmp_path / "none.txt").write_text("nowhere.wav")
-    command = words(tiny_bundle_folder, "--manifest", tmp_path / "none.txt", *options)
+    monkeypatch.setattr(file_by_ray, "tag_with_ray", tag_here)
+    monkeypatch.chdir(tmp_path)
+    folder, output = Path("in"), Path("out")
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", noise(1.2), 16_000)
+    (folder / "b.wav").write_bytes(b"no sound")
+    options = ("--engine", "ray", "--jobs", 1, "--output", output)
+    command = words(tiny_bundle_folder, folder, *options)
     assert main(command) == 1
-    assert "none.txt, line 1: there is no file" in capsys.readouterr().err
+    assert "b.wav is not an audio file" in capsys.readouterr().err
+    assert main(command) == 1
+    assert "use --resume to go on with it" in capsys.readouterr().err
+    for name in ("b.wav", "c.wav"):
+        soundfile.write(folder / name, noise(1.2), 16_000)
+    assert main([*command, "--resume"]) == 0
+    assert "1 of 3 are done" in capsys.readouterr().err
+    rows = parquet.read_table(output).to_pylist()
+    assert Counter(row["file"] for row in rows) == {
+        str(folder / f"{name}.wav"): 3 * 5 for name in "abc"
+    }
+    assert main([*command, "--resume", "--threshold", "0.3"]) == 1
+    assert "written with another earmark.listed, earmark.thresholds" in capsys.readouterr().err
+
+
+def test_archive_that_is_done_starts_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ray_engine.ray, "init", lambda **options: pytest.fail("Ray was started"))
+    assert ray_engine.tag_with_ray([], None, workers=0) == []
 
 
 @pytest.mark.parametrize(
