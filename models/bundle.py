@@ -79,6 +79,7 @@ class Bundle:
         precision: That the processor computes in; elsewhere it is always float32.
         taught: Tags of the user's own, the last of the vocabulary; branches and head do not know
             them, what runs the bundle does.
+        checksum: SHA-256 of its ``bundle.json``, which holds those of its parts.
 
     On the processor it runs on as many threads as torch had when ``runtime`` was first asked for.
     """
@@ -89,6 +90,7 @@ class Bundle:
     device: torch.device
     precision: Precision = DEFAULT_PRECISION
     taught: tuple[TaughtTag, ...] = ()
+    checksum: str = ""
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -176,6 +178,7 @@ def load_bundle(
         head=cast("LoadedHead", modules["head.pt"]),
         device=where,
         precision=precision,
+        checksum=_sha256(folder / "bundle.json"),
     )
 
 

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,27 +10,15 @@ from numpy.typing import NDArray
 from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
+from .batch import Stretch, tag_stretches
 from .engine import InferenceEngine
 from .results import WindowResult
 
-# Enough that what neighbouring stretches share, and compute twice, is little.
-_WINDOWS_AT_ONCE = 128
+#: Windows in a stretch: enough that what neighbours share, and compute twice, is little.
+WINDOWS_AT_ONCE = 128
 
 # Stretches that may wait for each worker: it goes on while results are being written.
 _STRETCHES_AHEAD = 2
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """Windows that are tagged together.
-
-    Args:
-        samples: From the start of the first window to the end of the last.
-        starts: Where the windows start in the recording.
-    """
-
-    samples: NDArray[np.float32]
-    starts: list[int]
 
 
 def analyse(
@@ -56,12 +43,10 @@ def analyse(
     Raises:
         ValueError: If the hop is less than a sample, or there is to be no worker.
     """
-    if hop_samples < 1:
-        raise ValueError(f"a hop must be at least one sample, got {hop_samples}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     engine.reset()
-    stretches = _stretches(blocks, hop_samples)
+    stretches = stretches_of(blocks, hop_samples)
     if workers > 1:
         yield from _side_by_side(stretches, engine.bundle, workers)
         return
@@ -70,29 +55,35 @@ def analyse(
 
 
 def _side_by_side(
-    stretches: Iterator[_Stretch], bundle: Bundle, workers: int
+    stretches: Iterator[Stretch], bundle: Bundle, workers: int
 ) -> Iterator[WindowResult]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="earmark analysis")
-    waiting: deque[Future[list[WindowResult]]] = deque()
+    waiting: deque[Future[list[list[WindowResult]]]] = deque()
     try:
         for stretch in stretches:
-            waiting.append(pool.submit(_by_itself, bundle, stretch))
+            waiting.append(pool.submit(tag_stretches, bundle, [stretch]))
             if len(waiting) > _STRETCHES_AHEAD * workers:
-                yield from waiting.popleft().result()
+                yield from waiting.popleft().result()[0]
         while waiting:
-            yield from waiting.popleft().result()
+            yield from waiting.popleft().result()[0]
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _by_itself(bundle: Bundle, stretch: _Stretch) -> list[WindowResult]:
-    engine = InferenceEngine(bundle)
-    return engine.process_span(stretch.samples, stretch.starts[0], stretch.starts)
+def stretches_of(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Iterator[Stretch]:
+    """Cut a recording into stretches, as it is read.
 
+    Args:
+        blocks: (samples,) float32 at 16 kHz, of any lengths.
+        hop_samples: Distance between windows.
 
-def _stretches(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Iterator[_Stretch]:
+    Raises:
+        ValueError: If the hop is less than a sample.
+    """
+    if hop_samples < 1:
+        raise ValueError(f"a hop must be at least one sample, got {hop_samples}")
     # One window more is kept than is due: the last one reaches back behind the grid.
-    span = WINDOW_SAMPLES + _WINDOWS_AT_ONCE * hop_samples
+    span = WINDOW_SAMPLES + WINDOWS_AT_ONCE * hop_samples
     sound = np.empty(0, np.float32)
     waiting: list[NDArray[np.float32]] = []
     held = 0
@@ -107,9 +98,9 @@ def _stretches(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Itera
         waiting = []
         n_samples = first + len(sound)
         while next_start + span <= n_samples:
-            starts = [next_start + i * hop_samples for i in range(_WINDOWS_AT_ONCE)]
+            starts = [next_start + i * hop_samples for i in range(WINDOWS_AT_ONCE)]
             yield _cut(sound, first, starts)
-            next_start += _WINDOWS_AT_ONCE * hop_samples
+            next_start += WINDOWS_AT_ONCE * hop_samples
         dropped = max(0, min(next_start, n_samples - WINDOW_SAMPLES) - first)
         sound, first = sound[dropped:], first + dropped
         held = len(sound)
@@ -122,9 +113,9 @@ def _stretches(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Itera
     starts = [*range(next_start, last + 1, hop_samples)]
     if not starts or starts[-1] != last:
         starts.append(last)
-    for i in range(0, len(starts), _WINDOWS_AT_ONCE):
-        yield _cut(sound, first, starts[i : i + _WINDOWS_AT_ONCE])
+    for i in range(0, len(starts), WINDOWS_AT_ONCE):
+        yield _cut(sound, first, starts[i : i + WINDOWS_AT_ONCE])
 
 
-def _cut(sound: NDArray[np.float32], first: int, starts: list[int]) -> _Stretch:
-    return _Stretch(sound[starts[0] - first : starts[-1] + WINDOW_SAMPLES - first], starts)
+def _cut(sound: NDArray[np.float32], first: int, starts: list[int]) -> Stretch:
+    return Stretch(sound[starts[0] - first : starts[-1] + WINDOW_SAMPLES - first], starts)

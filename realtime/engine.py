@@ -11,7 +11,7 @@ from earmark.models.bundle import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .block_store import BlockStore
-from .results import WindowResult
+from .results import WindowResult, window_results
 
 
 class InferenceEngine:
@@ -85,18 +85,6 @@ class InferenceEngine:
         sound = np.ascontiguousarray(samples, np.float32)
         found = [store.rows(sound, first_sample, starts) for store in self._stores]
         features, first = zip(*found, strict=True)
-        combined, by_branch = self._runtime.logits(features, first)
-        calibration = self.bundle.metadata.calibration
-        probabilities = calibration.combined(combined)
-        branch_probabilities = calibration.branches(by_branch)
-        seconds = (time.perf_counter() - began) / len(starts)
-        return [
-            WindowResult(
-                start_sample=start,
-                end_sample=start + WINDOW_SAMPLES,
-                probabilities=probabilities[i],
-                branch_probabilities=branch_probabilities[i],
-                inference_seconds=seconds,
-            )
-            for i, start in enumerate(starts)
-        ]
+        logits = self._runtime.logits(features, first)
+        seconds = time.perf_counter() - began
+        return window_results(self.bundle.metadata.calibration, starts, *logits, seconds)

@@ -2,16 +2,23 @@
 
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import EarmarkError, UsageError
 
-from .formats.writer import FORMATS, Kind, RecordWriter, check_kind, open_writer
+from .formats.writer import (
+    FORMATS,
+    Kind,
+    RecordWriter,
+    check_installed,
+    check_kind,
+    open_writer,
+    written_file,
+)
 from .inputs import InputFile
 
 
@@ -27,21 +34,24 @@ class Outputs:
             is complete: until then it has another name.
 
     Raises:
-        UsageError: If the format cannot hold records of that kind.
+        UsageError: If the format cannot hold records of that kind, or needs a folder.
+        EarmarkError: If what writes the format is not installed.
     """
 
     def __init__(
         self, form: str, kind: Kind, *, folder: Path | None, overwrite: bool, resume: bool = False
     ) -> None:
         check_kind(form, kind)
+        if folder is None and FORMATS[form].package is not None:
+            raise UsageError(f"--format {form} needs --output: it is no text")
+        check_installed(form)
         self._form = form
         self._kind = kind
         self._folder = folder
         self._overwrite = overwrite
         self._resume = resume
-        self._lock = threading.Lock()
         self._shared: RecordWriter | None = None
-        self._written: set[Path] = set()
+        self._claimed: dict[Path, str] = {}
 
     def __enter__(self) -> Self:
         if self._folder is None:
@@ -58,8 +68,14 @@ class Outputs:
             self._shared.close()
 
     @contextmanager
-    def writer_for(self, item: InputFile) -> Iterator[RecordWriter]:
+    def writer_for(
+        self, item: InputFile, metadata: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[RecordWriter]:
         """Give the writer of a recording.
+
+        Args:
+            item: The recording.
+            metadata: What makes its records, for formats that have a place for it.
 
         Raises:
             EarmarkError: If its file is there already, or cannot be written.
@@ -67,21 +83,42 @@ class Outputs:
         if self._shared is not None:
             yield self._shared
             return
-        path = self._claimed_path(item)
+        self.claim(item)
+        path = self._path_for(item)
         beside = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = beside.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
-        try:
-            with stream:
-                writer = open_writer(self._form, stream, self._kind)
+            with ExitStack() as stack:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    opened = written_file(self._form, beside, self._kind, metadata)
+                    writer = stack.enter_context(opened)
+                except OSError as error:
+                    raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
                 yield writer
-                writer.close()
             os.replace(beside, path)
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there: it was renamed, or could not be made
+                beside.unlink()
+
+    def claim(self, item: InputFile) -> None:
+        """Make sure that a recording can have its file, before it is tagged.
+
+        Raises:
+            EarmarkError: If the file is another recording's, or is there already.
+        """
+        if self._folder is None:
+            return
+        path = self._path_for(item)
+        if self._claimed.setdefault(path, item.name) != item.name:
+            raise EarmarkError(
+                f"{path} is that of another input of the same name; give {item.name} an output "
+                "folder of its own"
+            )
+        if path.exists() and not self._overwrite:
+            raise EarmarkError(
+                f"{path} is there already; use --overwrite to replace it, --resume to leave it "
+                "as it is, or another --output"
+            )
 
     def is_done(self, item: InputFile) -> bool:
         """Return whether an earlier run has written all of a recording."""
@@ -91,19 +128,3 @@ class Outputs:
         folder = Path() if self._folder is None else self._folder
         # The whole name stays in it: street.wav and street.mp3 are two recordings.
         return folder / item.relative.with_name(item.relative.name + FORMATS[self._form].suffix)
-
-    def _claimed_path(self, item: InputFile) -> Path:
-        path = self._path_for(item)
-        with self._lock:  # recordings may be written at the same time
-            if path in self._written:
-                raise EarmarkError(
-                    f"{path} was written for another input of the same name; give {item.name} an "
-                    "output folder of its own"
-                )
-            if path.exists() and not self._overwrite:
-                raise EarmarkError(
-                    f"{path} is there already; use --overwrite to replace it, --resume to leave it "
-                    "as it is, or another --output"
-                )
-            self._written.add(path)
-        return path

@@ -60,7 +60,7 @@ class PcmReader:
         non_finite: NaN and infinite samples that were replaced by silence so far.
     """
 
-    expected_seconds = None
+    expected_seconds: float | None = None
 
     def __init__(self, stream: BinaryIO, pcm: PcmFormat) -> None:
         self._stream = stream

@@ -1,11 +1,13 @@
 """What the engine says of one window."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.timebase import samples_to_seconds
+from earmark.models.calibration import Calibration
+from earmark.models.timebase import WINDOW_SAMPLES, samples_to_seconds
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,33 @@ class WindowResult:
     def end(self) -> float:
         """End of the window in seconds of the stream."""
         return samples_to_seconds(self.end_sample)
+
+
+def window_results(
+    calibration: Calibration,
+    starts: Sequence[int],
+    combined: NDArray[np.float32],
+    by_branch: NDArray[np.float32],
+    seconds: float,
+) -> list[WindowResult]:
+    """Return the results of windows that were tagged together.
+
+    Args:
+        calibration: Of the bundle.
+        starts: First sample of each window.
+        combined: (windows, tags) logits.
+        by_branch: (windows, branches, tags) logits.
+        seconds: What computing all of them took.
+    """
+    probabilities = calibration.combined(combined)
+    branch_probabilities = calibration.branches(by_branch)
+    return [
+        WindowResult(
+            start_sample=start,
+            end_sample=start + WINDOW_SAMPLES,
+            probabilities=probabilities[i],
+            branch_probabilities=branch_probabilities[i],
+            inference_seconds=seconds / len(starts),
+        )
+        for i, start in enumerate(starts)
+    ]

@@ -15,19 +15,25 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from earmark.models.bundle import Bundle
-    from earmark.realtime.engine import InferenceEngine
     from earmark.realtime.inputs import InputFile
-    from earmark.realtime.outputs import Outputs
-    from earmark.realtime.recording import RecordingOptions
+    from earmark.realtime.record_maker import RecordOptions
+
+    from .file_by_ray import FilesByRay
+    from .file_here import FilesHere
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``earmark file``."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file, folder, glob, or - for raw PCM"
+        "paths", nargs="*", metavar="PATH", help="file, folder, glob, or - for raw PCM"
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=None,
+        metavar="LIST",
+        help="a path a line, or CSV with a column path; relative to its own folder",
     )
     kinds = parser.add_mutually_exclusive_group()
     for kind, meaning in (
@@ -45,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--format",
-        choices=("table", "jsonl", "csv", "audacity", "raven", "rttm"),
+        choices=("table", "jsonl", "csv", "parquet", "audacity", "raven", "rttm"),
         default="table",
-        help="how it is written; the last three hold events only",
+        help="how it is written; parquet needs --output, the last three hold events only",
     )
     parser.add_argument("--hop", type=float, default=0.1, help="seconds between windows")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="tags listed in a record")
@@ -70,7 +76,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         default=0,
-        help="inputs tagged at the same time, with --output; 0: as many as --threads",
+        help="inputs read at the same time, with --output (0: as many as --threads); with --engine "
+        "ray: workers (0: as many as there are GPUs or else processors)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: workers on this machine, or on the cluster that RAY_ADDRESS names, write one "
+        "Parquet data set",
     )
     add_event_options(parser)
     add_model_options(parser, threads=0)
@@ -84,70 +98,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag what was asked for; 1 where some input failed."""
-    import os
-    from concurrent.futures import ThreadPoolExecutor
-
-    import torch
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.engine import InferenceEngine
-    from earmark.realtime.inputs import InputFile, find_inputs
-    from earmark.realtime.outputs import Outputs
+    from earmark.models.errors import UsageError
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:
         raise UsageError(f"--jobs must be 0 or more, got {args.jobs}")
     if args.resume and args.output is None:
         raise UsageError("--resume needs --output: only files tell what is done")
-    outputs = Outputs(
-        args.format, args.kind, folder=args.output, overwrite=args.overwrite, resume=args.resume
-    )
-    found, failures = find_inputs(args.paths)
-    inputs = [item for item in found if not outputs.is_done(item)]
+    files = _engine(args)(args, Console(stderr=True))
+    found, failures = _inputs(args)
     bundle = load_engine_bundle(args)
-    threads = args.threads or os.cpu_count() or 1
-    # Standard output takes one input after the other.
-    jobs = 1 if args.output is None else max(1, min(args.jobs or threads, len(inputs)))
-    # Threads that each tag sound of their own waste nothing on waiting for each other.
-    torch.set_num_threads(1)
-    options = _recording_options(args, bundle, workers=max(1, threads // jobs))
-
-    def tag(item: InputFile) -> list[str]:
-        try:
-            return _tag(item, InferenceEngine(bundle), options, outputs, bars, args)
-        except EarmarkError as error:
-            return [str(error)]
-
-    with outputs:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        if len(inputs) < len(found):
-            console.print(f"{len(found) - len(inputs)} of {len(found)} are done", highlight=False)
-        with bars, ThreadPoolExecutor(jobs, thread_name_prefix="earmark file") as pool:
-            try:
-                for problems in pool.map(tag, inputs) if jobs > 1 else map(tag, inputs):
-                    failures += problems
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    failures += files.tag(found, bundle, _record_options(args, bundle))
     for failure in failures:
         print(f"earmark: {failure}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _recording_options(
-    args: argparse.Namespace, bundle: "Bundle", *, workers: int
-) -> "RecordingOptions":
+def _engine(args: argparse.Namespace) -> "type[FilesByRay] | type[FilesHere]":
+    if args.engine == "ray":
+        from .file_by_ray import FilesByRay
+
+        return FilesByRay
+    from .file_here import FilesHere
+
+    return FilesHere
+
+
+def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":
     from earmark.models.errors import UsageError
-    from earmark.realtime.recording import RecordingOptions
+    from earmark.realtime.inputs import find_inputs
+    from earmark.realtime.manifest import read_manifest
+
+    if bool(args.paths) == (args.manifest is not None):
+        raise UsageError("give either paths or --manifest")
+    return find_inputs(args.paths) if args.paths else read_manifest(args.manifest)
+
+
+def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOptions":
+    from earmark.models.errors import UsageError
+    from earmark.realtime.record_maker import RecordOptions
     from earmark.realtime.records import TagChoice
 
     if args.top < 1:
         raise UsageError(f"--top must be at least 1, got {args.top}")
-    return RecordingOptions(
+    return RecordOptions(
         kind=args.kind,
         choice=TagChoice(
             names=bundle.metadata.vocabulary.names,
@@ -159,40 +155,4 @@ def _recording_options(
         thresholds=thresholds(args, bundle),
         settings=event_settings(args),
         hop_samples=hop_samples(args),
-        workers=workers,
     )
-
-
-def _tag(
-    item: "InputFile",
-    engine: "InferenceEngine",
-    options: "RecordingOptions",
-    outputs: "Outputs",
-    bars: "Progress",
-    args: argparse.Namespace,
-) -> list[str]:
-    """Write the records of one input and return what was wrong with it."""
-    from earmark.realtime.decoding import SoundReader
-    from earmark.realtime.pcm import PcmFormat, PcmReader
-    from earmark.realtime.recording import Recording
-
-    if item.path is None:
-        pcm = PcmFormat(rate=args.rate, channels=args.channels, encoding=args.encoding)
-        reader: SoundReader | PcmReader = PcmReader(sys.stdin.buffer, pcm)
-    else:
-        reader = SoundReader(item.path)
-    task = bars.add_task(item.name, total=reader.expected_seconds)
-    recording = Recording(
-        item.name, reader, on_progress=lambda seconds: bars.update(task, completed=seconds)
-    )
-    count = 0
-    with outputs.writer_for(item) as writer:
-        for record in recording.records(engine, options):
-            writer.write(record)
-            count += 1
-    bars.remove_task(task)
-    if not count and options.kind == "events":
-        bars.console.print(
-            f"{item.name}: nothing above the thresholds", highlight=False, soft_wrap=True
-        )
-    return recording.problems

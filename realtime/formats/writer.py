@@ -1,30 +1,40 @@
 """The one interface of all formats, and the table of them."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TextIO, cast
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO, Final, Literal, Protocol, TextIO, cast
 
-from earmark.models.errors import UsageError
+from earmark.models.errors import EarmarkError, UsageError
 from earmark.realtime.records import Record
 
 Kind = Literal["windows", "events", "clip"]
 
 
 class RecordWriter(Protocol):
-    """Writes records of one kind to an open text stream."""
+    """Writes records of one kind to an open stream."""
 
     def write(self, record: Record) -> None:
-        """Write one record; it is on its way to the disk when this returns."""
+        """Write one record; as text it is on its way to the disk when this returns."""
 
     def close(self) -> None:
         """Write what comes at the end; leaves the stream open."""
 
 
 class WriterFactory(Protocol):
-    """Makes a writer."""
+    """Makes a writer of text."""
 
     def __call__(self, stream: TextIO, kind: Kind) -> RecordWriter:
+        """Return a writer of records of one kind."""
+
+
+class BinaryWriterFactory(Protocol):
+    """Makes a writer of a format that is no text, and says of itself what made the records."""
+
+    def __call__(self, stream: BinaryIO, kind: Kind, metadata: Mapping[str, str]) -> RecordWriter:
         """Return a writer of records of one kind."""
 
 
@@ -36,11 +46,14 @@ class Format:
         module: Beside this one; its ``Writer`` is the format's.
         suffix: Of files.
         kinds: That it can hold.
+        package: It is binary, and this is the package that writes it; there is an extra of the
+            format's name.
     """
 
     module: str
     suffix: str
     kinds: tuple[Kind, ...] = ("windows", "events", "clip")
+    package: str | None = None
 
 
 FORMATS: Final[Mapping[str, Format]] = {
@@ -50,6 +63,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "audacity": Format("audacity", ".txt", ("events",)),
     "raven": Format("raven", ".selections.txt", ("events",)),
     "rttm": Format("rttm", ".rttm", ("events",)),
+    "parquet": Format("parquet", ".parquet", package="pyarrow"),
 }
 
 
@@ -68,11 +82,68 @@ def check_kind(name: str, kind: Kind) -> None:
 
 
 def open_writer(name: str, stream: TextIO, kind: Kind) -> RecordWriter:
-    """Return a writer of a format.
+    """Return a writer of text.
+
+    Raises:
+        UsageError: If the format is no text, or cannot hold records of that kind.
+    """
+    check_kind(name, kind)
+    if FORMATS[name].package is not None:
+        raise UsageError(f"{name} is no text; give --output and a folder for its files")
+    return cast("WriterFactory", _module(name).Writer)(stream, kind)
+
+
+@contextmanager
+def written_file(
+    name: str, path: Path, kind: Kind, metadata: Mapping[str, str]
+) -> Iterator[RecordWriter]:
+    """Make a file and give its writer; it is complete when the context is left without an error.
+
+    Args:
+        name: Of the format.
+        path: Of the file; one that is there is replaced.
+        kind: Of the records.
+        metadata: What made the records, for formats that have a place for it.
 
     Raises:
         UsageError: If the format cannot hold records of that kind.
+        EarmarkError: If the package that writes it is not installed.
+        OSError: If the file cannot be written.
     """
     check_kind(name, kind)
-    module = importlib.import_module(f".{FORMATS[name].module}", __package__)
-    return cast("WriterFactory", module.Writer)(stream, kind)
+    module = _module(name)
+    writer: RecordWriter
+    if FORMATS[name].package is None:
+        with path.open("w", encoding="utf-8", newline="") as text:
+            writer = cast("WriterFactory", module.Writer)(text, kind)
+            yield writer
+            writer.close()
+    else:
+        with path.open("wb") as stream:
+            writer = cast("BinaryWriterFactory", module.Writer)(stream, kind, metadata)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+
+def check_installed(name: str) -> None:
+    """Make sure that a format can be written here.
+
+    Raises:
+        EarmarkError: If the package that writes it is not installed.
+    """
+    _module(name)
+
+
+def _module(name: str) -> ModuleType:
+    described = FORMATS[name]
+    try:
+        return importlib.import_module(f".{described.module}", __package__)
+    except ModuleNotFoundError as error:
+        if described.package is None or error.name != described.package:
+            raise
+        raise EarmarkError(
+            f"--format {name} needs {described.package}, which is not installed: "
+            f"pip install 'earmark[{name}]'"
+        ) from error

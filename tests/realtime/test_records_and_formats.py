@@ -8,7 +8,7 @@ import pytest
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.realtime.events import TagEvent
-from earmark.realtime.formats.writer import FORMATS, open_writer
+from earmark.realtime.formats.writer import FORMATS, open_writer, written_file
 from earmark.realtime.inputs import find_inputs
 from earmark.realtime.outputs import Outputs
 from earmark.realtime.records import ClipMean, TagChoice, event_record, window_record
@@ -238,6 +238,8 @@ def test_two_inputs_of_one_name_do_not_share_an_output(tmp_path) -> None:
             pass
 
 
-def test_every_format_has_a_writer() -> None:
+def test_every_format_has_a_writer(tmp_path) -> None:
     for form, described in FORMATS.items():
-        assert open_writer(form, io.StringIO(), described.kinds[0])
+        with written_file(form, tmp_path / form, described.kinds[0], {}) as writer:
+            assert writer
+        assert (tmp_path / form).exists()

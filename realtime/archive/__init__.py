@@ -1,0 +1,1 @@
+"""Archives too large for one machine: many workers, one Parquet data set."""
