@@ -7,6 +7,7 @@ does not count.
 """
 
 import json
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError, EarmarkError
+from earmark.models.json_files import number_of, read_object, reason_of, text_of
+from earmark.models.metadata import MOST_TAGS
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .decoding import SoundReader
@@ -25,6 +28,9 @@ FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "session.json"
 SOUND: Final = "sound.flac"
 WINDOWS: Final = "windows.f32"
+
+#: Between two windows of a session (s).
+LONGEST_HOP: Final = 60.0
 
 _ROWS_AT_ONCE = 1_024
 
@@ -54,21 +60,23 @@ class SavedSession:
         self.folder = folder
         path = folder / DESCRIPTION
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            self.tags = tuple(str(tag) for tag in table["tags"])
-            self.branches = tuple(str(branch) for branch in table["branches"])
-            self.hop = float(table["hop"])
+            table = read_object(path)
+            self.tags = _names(table["tags"], "tags")
+            self.branches = _names(table["branches"], "branches")
+            self.hop = number_of(table["hop"], "hop")
+            if not 0 < self.hop <= LONGEST_HOP:
+                raise ValueError(f"hop must lie between 0 and {LONGEST_HOP} s, got {self.hop}")
             version = table["format_version"]
         except FileNotFoundError as error:
             raise EarmarkError(
                 f"{folder} holds no recorded session: it has no {DESCRIPTION}; give a sound file, "
                 "or a folder that Earmark recorded"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EarmarkError(f"{path} cannot be read: {error!r}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise EarmarkError(f"{path} cannot be read: {reason_of(error)}") from error
         if version != FORMAT_VERSION:
             raise EarmarkError(
-                f"{path} has the format version {version!r}, this version of Earmark reads "
+                f"{path} has the format version {reprlib.repr(version)}, this version of Earmark reads "
                 f"{FORMAT_VERSION}"
             )
         self._reader = SoundReader(folder / SOUND)
@@ -107,6 +115,12 @@ class SavedSession:
                 yield from _results(read)
         if broken is not None:
             raise broken
+
+
+def _names(value: object, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_TAGS:
+        raise TypeError(f"{name} must be a list of up to {MOST_TAGS} names")
+    return tuple(text_of(item, f"a name in {name}") for item in value)
 
 
 def _results(rows: NDArray[np.void]) -> Iterator[WindowResult]:

@@ -81,8 +81,14 @@ def with_taught(bundle: Bundle, tags: Sequence[TaughtTag]) -> Bundle:
     """
     if not tags:
         return bundle
+    inputs = bundle.head.state_dict()["weight"].shape[-2]
     for tag in tags:
         check_base(tag, bundle.metadata)
+        if len(tag.weight) != inputs:
+            raise BundleError(
+                f"the tag {tag.name!r} has {len(tag.weight)} weights, and {bundle.metadata.name} "
+                f"needs {inputs}; `earmark teach --again` teaches it anew from the same clips"
+            )
     return replace(
         bundle,
         metadata=described_with(bundle.metadata, tags),

@@ -199,5 +199,5 @@ def test_broken_file_is_told_with_what_is_wrong(kettle, tmp_path, change, reason
 
 def test_file_that_is_no_json_is_told(tmp_path) -> None:
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(BundleError, match="cannot be read as JSON"):
+    with pytest.raises(BundleError, match="is not valid JSON"):
         read_tag(tmp_path / "x.json")

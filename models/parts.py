@@ -1,0 +1,58 @@
+"""The files of a bundle beside ``bundle.json``: as they were written, or refused."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from .errors import BundleError
+from .metadata import BundleMetadata
+
+#: Of one part; the largest of the shipped bundle has 16 MB.
+MOST_BYTES: Final = 512 * 2**20
+
+
+def read_part(
+    folder: Path,
+    name: str,
+    metadata: BundleMetadata,
+    *,
+    way_out: str = "copy or export the bundle again",
+) -> bytes:
+    """Return what a part holds, once its checksum is the one that the bundle states.
+
+    Args:
+        folder: Of the bundle.
+        name: Of the part, one that ``metadata.sha256`` knows.
+        metadata: Of the bundle.
+        way_out: What may help if it cannot be read.
+
+    Raises:
+        BundleError: If it is missing, no file of this folder, too large, or was altered.
+    """
+    path = folder / name
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "is missing"
+        raise BundleError(f"{path} {what}; {way_out}")
+    if path.resolve().parent != folder.resolve():
+        raise BundleError(
+            f"{path} is a link out of the bundle, to {path.resolve()}; put the file itself there"
+        )
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}; {way_out}") from error
+    if len(content) > MOST_BYTES:
+        raise BundleError(f"{path} is larger than the {MOST_BYTES >> 20} MB that are allowed")
+    found, wanted = checksum_of(content), metadata.sha256[name]
+    if found != wanted:
+        raise BundleError(
+            f"{path} does not have the checksum that bundle.json states "
+            f"({found[:12]}..., not {wanted[:12]}...): it was altered or cut short; {way_out}"
+        )
+    return content
+
+
+def checksum_of(content: bytes) -> str:
+    """Return the SHA-256 by which a part is known, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
