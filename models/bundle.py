@@ -1,6 +1,5 @@
 """Bundles: TorchScript modules with their metadata. Only this file saves and loads torch.jit."""
 
-import hashlib
 import io
 import json
 import os
@@ -175,11 +174,11 @@ def load_bundle(
         raise BundleError(f"there is no bundle {folder}; give a folder that `earmark export` wrote")
     metadata = BundleMetadata.read(folder)
     where = choose_device(device)
-    modules = {}
-    for part in PARTS:
-        # Checked and loaded are the same bytes, whatever happens to the file meanwhile.
-        content = read_part(folder, part, metadata)
-        modules[part] = _load_module(folder / part, content, where)
+    # Checked and loaded are the same bytes, whatever happens to the files meanwhile.
+    contents = {part: read_part(folder, part, metadata) for part in PARTS}
+    for part, content in contents.items():
+        _check_part(folder / part, content)
+    modules = {part: _load_module(folder / part, contents.pop(part), where) for part in PARTS}
     _check_shapes(folder, modules, len(metadata.vocabulary))
     return Bundle(
         metadata=metadata,
@@ -245,13 +244,19 @@ def _largest_difference(tagger: Tagger, scripted: Mapping[str, nn.Module]) -> fl
     return max(float(difference.abs().max()) for difference in differences)
 
 
-def _load_module(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptModule:
+def _check_part(path: Path, content: bytes) -> None:
     try:
         check_scripted(content)
+    except ValueError as error:
+        raise BundleError(f"{path} cannot be loaded: {error}; export the bundle again") from error
+
+
+def _load_module(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptModule:
+    try:
         with torchscript():
             module = torch.jit.load(io.BytesIO(content), map_location=device)
-    except (RuntimeError, ValueError) as error:
-        first_line = next(iter(str(error).split("\n")), "").strip() or type(error).__name__
+    except RuntimeError as error:
+        first_line = next(iter(str(error).strip().splitlines()), "torch gives no reason")
         raise BundleError(
             f"{path} cannot be loaded: {first_line}; export the bundle again"
         ) from error

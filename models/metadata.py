@@ -152,8 +152,8 @@ def _check_contract(path: Path, table: Mapping[str, object]) -> None:
     for name, value in wanted.items():
         if table.get(name) != value:
             raise BundleError(
-                f"{path}: {name} is {reprlib.repr(table.get(name))}, this version of Earmark needs {value!r}; "
-                "export the bundle again, or install the version that wrote it"
+                f"{path}: {name} is {reprlib.repr(table.get(name))}, this version of Earmark needs "
+                f"{value!r}; export the bundle again, or install the version that wrote it"
             )
 
 

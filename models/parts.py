@@ -37,13 +37,13 @@ def read_part(
         raise BundleError(
             f"{path} is a link out of the bundle, to {path.resolve()}; put the file itself there"
         )
+    if path.stat().st_size > MOST_BYTES:
+        raise BundleError(f"{path} is larger than the {MOST_BYTES >> 20} MB that are allowed")
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MOST_BYTES)
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}; {way_out}") from error
-    if len(content) > MOST_BYTES:
-        raise BundleError(f"{path} is larger than the {MOST_BYTES >> 20} MB that are allowed")
     found, wanted = checksum_of(content), metadata.sha256[name]
     if found != wanted:
         raise BundleError(

@@ -17,18 +17,21 @@ from .archives import open_archive, read_entry
 FORBIDDEN: Final = frozenset({"save", "from_file", "load_tensor", "classes"})
 
 #: The operators that Earmark's modules are made of. None of them sees more than tensors.
-OPERATORS: Final = frozenset(
-    "__and__ __contains__ __is__ __isnot__ __not__ __or__ abs add add_ amax append batch_norm cat "
-    "clamp contiguous conv1d conv2d dim div div_ dropout dropout_ eq flatten floordiv format ge "
-    "gelu gt hardtanh hardtanh_ kthvalue layer_norm le len linear list log log10 log1p lt matmul "
-    "max max_pool1d maximum mean min mul ne neg pad permute pow relu relu_ remainder reshape "
-    "select size slice softmax split sqrt squeeze stack stft sub sub_ sum to transpose unfold "
-    "unsqueeze view warn prim.RaiseException prim.dtype prim.min prim.max prim.device".split()
-)
+OPERATORS: Final = {
+    "__and__", "__contains__", "__is__", "__isnot__", "__not__", "__or__", "abs", "add", "add_",
+    "amax", "append", "batch_norm", "cat", "clamp", "contiguous", "conv1d", "conv2d", "dim",
+    "div", "div_", "dropout", "dropout_", "eq", "flatten", "floordiv", "format", "ge", "gelu",
+    "gt", "hardtanh", "hardtanh_", "kthvalue", "layer_norm", "le", "len", "linear", "list",
+    "log", "log10", "log1p", "lt", "matmul", "max", "max_pool1d", "maximum", "mean", "min",
+    "mul", "ne", "neg", "pad", "permute", "pow", "relu", "relu_", "remainder", "reshape",
+    "select", "size", "slice", "softmax", "split", "sqrt", "squeeze", "stack", "stft", "sub",
+    "sub_", "sum", "to", "transpose", "unfold", "unsqueeze", "view", "warn",
+    "prim.RaiseException", "prim.dtype", "prim.min", "prim.max", "prim.device",
+}  # fmt: skip
 
-_FUNCTIONS: Final = frozenset(
-    "annotate getattr isinstance range unchecked_cast uninitialized".split()
-)
+_FUNCTIONS: Final = {
+    "annotate", "getattr", "isinstance", "range", "unchecked_cast", "uninitialized",
+}  # fmt: skip
 _LOCAL = re.compile(r"_\d+")
 
 _ENTRIES = re.compile(

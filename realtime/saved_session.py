@@ -63,9 +63,7 @@ class SavedSession:
             table = read_object(path)
             self.tags = _names(table["tags"], "tags")
             self.branches = _names(table["branches"], "branches")
-            self.hop = number_of(table["hop"], "hop")
-            if not 0 < self.hop <= LONGEST_HOP:
-                raise ValueError(f"hop must lie between 0 and {LONGEST_HOP} s, got {self.hop}")
+            self.hop = _hop(table["hop"])
             version = table["format_version"]
         except FileNotFoundError as error:
             raise EarmarkError(
@@ -76,8 +74,8 @@ class SavedSession:
             raise EarmarkError(f"{path} cannot be read: {reason_of(error)}") from error
         if version != FORMAT_VERSION:
             raise EarmarkError(
-                f"{path} has the format version {reprlib.repr(version)}, this version of Earmark reads "
-                f"{FORMAT_VERSION}"
+                f"{path} has the format version {reprlib.repr(version)}, this version of Earmark "
+                f"reads {FORMAT_VERSION}"
             )
         self._reader = SoundReader(folder / SOUND)
         self.duration = self._reader.expected_seconds
@@ -115,6 +113,13 @@ class SavedSession:
                 yield from _results(read)
         if broken is not None:
             raise broken
+
+
+def _hop(value: object) -> float:
+    hop = number_of(value, "hop")
+    if not 0 < hop <= LONGEST_HOP:
+        raise ValueError(f"hop must lie between 0 and {LONGEST_HOP} s, got {hop}")
+    return hop
 
 
 def _names(value: object, name: str) -> tuple[str, ...]:

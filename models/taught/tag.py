@@ -118,8 +118,8 @@ class TaughtTag:
         """
         if table.get("format_version") != FORMAT_VERSION:
             raise ValueError(
-                f"format_version is {reprlib.repr(table.get('format_version'))}, this version of Earmark "
-                f"needs {FORMAT_VERSION}"
+                f"format_version is {reprlib.repr(table.get('format_version'))}, this version of "
+                f"Earmark needs {FORMAT_VERSION}"
             )
         base = object_of(table["base"], "base")
         branches = object_of(table["branches"], "branches")

@@ -191,7 +191,7 @@ def test_truncated_archive_is_refused(folder) -> None:
 def test_broken_bytes_of_an_archive_are_refused_or_harmless(folder) -> None:
     good = (folder / "head.pt").read_bytes()
     generator = np.random.default_rng(0)
-    for _ in range(60):
+    for _ in range(25):
         content = bytearray(good)
         for at in generator.integers(0, len(good), 20):
             content[at] = generator.integers(256)
@@ -239,7 +239,7 @@ def overlapping() -> bytes:
         (b"x" + archive_of(("a/data.pkl", b"x")), "no zip archive"),
         (archive_of(), "no zip archive"),
     ],
-    ids="bomb lying overlapping many up absolute backslash library two lzma prefix empty".split(),
+    ids=lambda value: value if isinstance(value, str) else "archive",
 )
 def test_archive_beyond_what_is_allowed_is_refused(folder, content, reason) -> None:
     replace_part(folder, "head.pt", content)

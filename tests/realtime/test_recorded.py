@@ -174,7 +174,7 @@ def test_folder_without_a_session_and_a_foreign_version_are_refused(tiny_bundle,
     with pytest.raises(EarmarkError, match="holds no recorded session"):
         open_recording(tmp_path, engine, hop=0.1)
     (tmp_path / "session.json").write_text("{")
-    with pytest.raises(EarmarkError, match="cannot be read"):
+    with pytest.raises(EarmarkError, match="is not valid JSON"):
         open_recording(tmp_path, engine, hop=0.1)
     table = {"tags": [], "branches": [], "hop": 0.1, "format_version": 99}
     (tmp_path / "session.json").write_text(json.dumps(table))
