@@ -83,8 +83,8 @@ class Recording:
             yield mean.record(self.name, options.choice, duration=self.duration)
         if self.reader.non_finite:
             self.problems.append(
-                f"{self.name}: {self.reader.non_finite} samples were NaN or infinite and were "
-                "taken for silence"
+                f"{self.name}: {self.reader.non_finite} samples were NaN or infinite, or "
+                "a million times full scale, and were taken for silence"
             )
 
     def _blocks(self) -> Iterator[NDArray[np.float32]]:

@@ -247,6 +247,7 @@ def _summarize(session: "ListeningSession") -> None:
     )
     if source.non_finite:
         print(
-            f"earmark: {source.non_finite} samples were NaN or infinite and were taken for silence",
+            f"earmark: {source.non_finite} samples were NaN or infinite, or a million times full "
+            "scale, and were taken for silence",
             file=sys.stderr,
         )
