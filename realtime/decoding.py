@@ -130,22 +130,24 @@ class SoundReader:
         check_rate(stream.rate, str(self.path))
         if container.duration and container.duration > 0:
             self.expected_seconds = container.duration / 1e6
-        return self._av_blocks(container), float(stream.rate)
+        return self._av_blocks(container, stream.rate), float(stream.rate)
 
-    def _av_blocks(self, container: "InputContainer") -> Blocks:
+    def _av_blocks(self, container: "InputContainer", rate: int) -> Blocks:
         import av
 
+        # The rate is that of the header throughout: a broken frame may change the stream's own.
         stream = container.streams.audio[0]
-        to_float = av.AudioResampler(format="fltp", rate=stream.rate)
+        to_float = av.AudioResampler(format="fltp", rate=rate)
         read = 0
         with container:
             frames = container.decode(stream)
             while True:
                 try:
                     frame = next(frames, None)
-                except av.FFmpegError as error:
-                    raise self._broken_off(read / stream.rate, str(error)) from error
-                for converted in to_float.resample(frame):
+                    parts = to_float.resample(frame)
+                except (av.FFmpegError, ValueError) as error:
+                    raise self._broken_off(read / rate, str(error)) from error
+                for converted in parts:
                     block = converted.to_ndarray().T  # (samples, channels)
                     read += len(block)
                     yield np.ascontiguousarray(block, np.float32)

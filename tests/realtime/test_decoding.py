@@ -249,3 +249,14 @@ def test_many_channels_are_read_in_small_blocks(tmp_path) -> None:
     native = SoundReader(path)._native
     assert next(native).size <= 1 << 20
     native.close()
+
+
+def test_header_that_its_frames_contradict_is_told(tmp_path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(8_000, np.float32), 16_000, "PCM_16")
+    content = bytearray(path.read_bytes())
+    # 655,350 Hz, 6 channels of 28 bits: what frames say of themselves comes after it.
+    content[18:26] = (655_350 << 44 | 5 << 41 | 27 << 36 | 8_000).to_bytes(8, "big")
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"a\.flac"):
+        list(SoundReader(path))
