@@ -95,9 +95,15 @@ class SoundReader:
         count = min(round(file.samplerate * _BLOCK_SECONDS), _MOST_VALUES // file.channels)
         with file:
             while True:
+                room = np.full((count, file.channels), np.nan, np.float32)
                 try:
-                    block = file.read(count, dtype="float32", always_2d=True)
+                    block = file.read(out=room)
                 except soundfile.LibsndfileError as error:
+                    # What was decoded before the error is there all the same; nobody says how much.
+                    is_left = np.isnan(room[:, 0])
+                    there = int(np.argmax(is_left)) if is_left.any() else len(room)
+                    read += there
+                    yield room[:there]
                     raise self._broken_off(read / file.samplerate, str(error)) from error
                 if not len(block):
                     break

@@ -260,3 +260,21 @@ def test_header_that_its_frames_contradict_is_told(tmp_path) -> None:
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"a\.flac"):
         list(SoundReader(path))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.61, 0.77])
+def test_flac_that_was_never_closed_is_read_to_its_last_block(tmp_path, noise, kept) -> None:
+    samples = noise(seconds=4.0)
+    path = tmp_path / "a.flac"
+    with soundfile.SoundFile(path, "w", 16_000, 1, "PCM_16") as file:
+        file.write(samples)
+        file.flush()
+        content = path.read_bytes()  # as a kill leaves it: its header states no length
+    path.write_bytes(content[: int(len(content) * kept)])
+    found = []
+    with pytest.raises(AudioError, match="breaks off"):  # noqa: PT012 - what came before counts
+        for block in SoundReader(path):
+            found.append(block)  # noqa: PERF402
+    heard = np.concatenate(found)
+    assert len(heard) > kept * len(samples) - 2 * 4_096
+    np.testing.assert_allclose(heard, samples[: len(heard)], atol=1 / 2**15)
