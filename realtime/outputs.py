@@ -4,14 +4,15 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import EarmarkError, OutputError
 
-from .formats.writer import FORMATS, Kind, RecordWriter, check_kind, open_writer
+from .formats.guarded import GuardedWriter
+from .formats.writer import FORMATS, Kind, RecordWriter, check_kind
 from .inputs import InputFile
 
 
@@ -45,7 +46,7 @@ class Outputs:
 
     def __enter__(self) -> Self:
         if self._folder is None:
-            self._shared = open_writer(self._form, sys.stdout, self._kind)
+            self._shared = GuardedWriter(self._form, sys.stdout, self._kind)
         return self
 
     def __exit__(
@@ -54,7 +55,8 @@ class Outputs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._shared is not None:
+        # After a failure there is nothing to add to.
+        if self._shared is not None and kind is None:
             self._shared.close()
 
     @contextmanager
@@ -62,7 +64,8 @@ class Outputs:
         """Give the writer of a recording.
 
         Raises:
-            EarmarkError: If its file is there already, or cannot be written.
+            EarmarkError: If its file is there already.
+            OutputError: If it cannot be written, from then on or any time later.
         """
         if self._shared is not None:
             yield self._shared
@@ -73,15 +76,16 @@ class Outputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             stream = beside.open("w", encoding="utf-8", newline="")
         except OSError as error:
-            raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
         try:
             with stream:
-                writer = open_writer(self._form, stream, self._kind)
+                writer = GuardedWriter(self._form, stream, self._kind)
                 yield writer
                 writer.close()
-            os.replace(beside, path)
+            _rename(beside, path)
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder may be gone with it
+                beside.unlink(missing_ok=True)
 
     def is_done(self, item: InputFile) -> bool:
         """Return whether an earlier run has written all of a recording."""
@@ -107,3 +111,10 @@ class Outputs:
                 )
             self._written.add(path)
         return path
+
+
+def _rename(beside: Path, path: Path) -> None:
+    try:
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

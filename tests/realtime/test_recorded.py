@@ -203,7 +203,7 @@ def test_disk_that_fails_ends_the_recording_and_is_told(
     ring.write(noise(1.0))
     recorder.start()
     wait_for(lambda: problems)
-    assert "recording has stopped" in problems[0]
+    assert "has stopped" in problems[0]
     assert "No space left" in problems[0]
     recorder.close()
     assert not recorder.is_recording
