@@ -9,17 +9,15 @@ kill; no record may be lost or doubled). Exit status 1 if a promise is broken.
 """
 
 import argparse
-import csv
 import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -33,22 +31,18 @@ import earmark.realtime.session
 from earmark.__main__ import main as earmark
 from earmark.models.bundle import load_bundle, save_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
-from earmark.models.errors import EarmarkError
 from earmark.models.metadata import BundleMetadata
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.models.vocabulary import TagVocabulary
 from earmark.realtime.analysis import analyse
-from earmark.realtime.clips.ledger import NAME as LEDGER
-from earmark.realtime.clips.quota import Quota, QuotaFolder
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.recorder import SessionRecorder
 from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
-from earmark.realtime.saved_session import SavedSession
-from earmark.realtime.spooled_sound import SpooledSound
 
 from ..conftest import TINY_CONFIG, TINY_TAGS
+from .aftermath import BrokenPromiseError, check, check_clips, check_reported, contents, opened
 from .forked import forked, is_over, status_of, wait_until
 
 # Live sound comes so many times as fast as it sounds: more happens before the kill.
@@ -60,10 +54,6 @@ MOST_LOST_S = 1.0
 _STARTUP_S = 60.0
 _STEP = SAMPLE_RATE // 20
 _EVENT_OPTIONS = ("--smoothing", "0", "--minimum-duration", "0", "--merge-gap", "0")
-
-
-class BrokenPromiseError(Exception):
-    """What a kill must not do has happened."""
 
 
 class Drill:
@@ -145,7 +135,7 @@ class Drill:
         os.kill(child, signal.SIGKILL)
         check(status_of(child) == -signal.SIGKILL, "the recording had ended")
         heard = float((told.read_text().split() or ["0"])[-1]) if told.exists() else 0.0
-        found = opened(home, self.sound)
+        found = opened(home, self.sound, _STEP)
         lost = heard - found
         check(lost <= MOST_LOST_S, f"{home} lacks {lost:.2f} s of {heard:.2f} s")
         self.counts["kills_recording"] += 1
@@ -187,12 +177,6 @@ class Drill:
             self.counts["records"] += sum(text.count("\n") for text in wanted.values())
 
 
-def check(is_kept: bool, otherwise: str) -> None:
-    """Go on only where a promise is kept."""
-    if not is_kept:
-        raise BrokenPromiseError(otherwise)
-
-
 def bursts(seconds: float) -> np.ndarray:
     """Return noise and tones that begin and end several times a second."""
     time_s = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
@@ -230,68 +214,6 @@ def record(home: Path, sound: np.ndarray) -> None:
             recorder.add([WindowResult(end - SAMPLE_RATE, end, row, row[None], 0.0)])
         os.write(1, f"{end / SAMPLE_RATE:.2f}\n".encode())
         time.sleep(max(0.0, began + end / SAMPLE_RATE - time.monotonic()))
-
-
-def opened(home: Path, sound: np.ndarray) -> float:
-    """Return how many seconds of a recording that was killed can be looked at."""
-    spooled, windows = SpooledSound(), []
-    # That it breaks off is told behind all that there is.
-    with suppress(EarmarkError):
-        for window in SavedSession(home).results(spooled):
-            windows.append(window)  # noqa: PERF402 - those before an error count
-    found = spooled.read(0, spooled.written)
-    spooled.close()
-    assert found is not None
-    same = np.abs(found - sound[: len(found)]) <= 1 / 2**15
-    check(bool(same.all()), f"{home} holds other sound than there was")
-    starts = [window.start_sample for window in windows]
-    check(starts == [i * _STEP for i in range(len(starts))], f"{home} lacks windows, or has more")
-    return len(found) / SAMPLE_RATE
-
-
-def check_reported(output: Path, history: Path) -> int:
-    """Make sure that all that was reported is whole, and in the history once."""
-    text = output.read_text() if output.exists() else ""
-    check(not text or text.endswith("\n"), f"{output} ends with a torn line")
-    if output.suffix == ".csv":
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
-    else:
-        rows = [json.loads(line) for line in text.splitlines()]
-    reported = [
-        (row["tag"], float(row["start"]), float(row["end"])) for row in rows if "tag" in row
-    ]
-    if not history.exists():
-        check(not reported, f"{history} is missing")
-        return 0
-    with closing(sqlite3.connect(history)) as connection:
-        whole = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        check(whole == "ok", f"{history}: {whole}")
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-        found = []
-        if ("events",) in tables:
-            found = connection.execute("SELECT tag, at, at_end FROM events").fetchall()
-    kept = {(tag, round(start, 2), round(end, 2)) for tag, start, end in found}
-    check(len(kept) == len(found), f"{history} has events twice")
-    for tag, start, end in reported:
-        check((tag, round(start, 2), round(end, 2)) in kept, f"{history} lacks {tag} at {start} s")
-    return len(reported)
-
-
-def check_clips(folder: Path) -> int:
-    """Make sure that every clip opens, and that nothing else is left once it is used again."""
-    if not folder.exists():
-        return 0
-    QuotaFolder(folder, Quota()).close()
-    clips = [path for path in folder.iterdir() if path.name != LEDGER]
-    for clip in clips:
-        check(clip.suffix == ".flac" and not clip.name.startswith("."), f"{clip} is left behind")
-        check(len(soundfile.read(clip)[0]) > 0, f"{clip} holds no sound")
-    return len(clips)
-
-
-def contents(folder: Path, *, ending: str = ".jsonl") -> dict[str, str]:
-    """Return the texts of the files of that ending."""
-    return {path.name: path.read_text() for path in folder.glob(f"*{ending}")}
 
 
 def repeat(what: Callable[[int], None], times: int, name: str) -> None:

@@ -105,12 +105,12 @@ def test_full_disk_names_each_file_and_leaves_none_half_written(
 
 def test_output_folder_that_goes_away_is_told_by_the_name_of_the_file(tmp_path) -> None:
     item = InputFile("a.wav", None, Path("a.wav"))
-    with Outputs("jsonl", "windows", folder=tmp_path / "gone", overwrite=False) as outputs:
-        with (
-            pytest.raises(OutputError, match=r"cannot write .*a\.wav\.jsonl: No such file"),
-            outputs.writer_for(item),
-        ):
-            shutil.rmtree(tmp_path / "gone")
+    with (
+        Outputs("jsonl", "windows", folder=tmp_path / "gone", overwrite=False) as outputs,
+        pytest.raises(OutputError, match=r"cannot write .*a\.wav\.jsonl: No such file"),
+        outputs.writer_for(item),
+    ):
+        shutil.rmtree(tmp_path / "gone")
     assert not (tmp_path / "gone").exists()
 
 
