@@ -33,6 +33,7 @@ WINDOWS: Final = "windows.f32"
 LONGEST_HOP: Final = 60.0
 
 _ROWS_AT_ONCE = 1_024
+_MOST_BRANCHES = 16
 
 
 def row_type(n_tags: int, n_branches: int) -> np.dtype[np.void]:
@@ -61,8 +62,8 @@ class SavedSession:
         path = folder / DESCRIPTION
         try:
             table = read_object(path)
-            self.tags = _names(table["tags"], "tags")
-            self.branches = _names(table["branches"], "branches")
+            self.tags = _names(table["tags"], "tags", MOST_TAGS)
+            self.branches = _names(table["branches"], "branches", _MOST_BRANCHES)
             self.hop = _hop(table["hop"])
             version = table["format_version"]
         except FileNotFoundError as error:
@@ -110,6 +111,11 @@ class SavedSession:
         rows = row_type(len(self.tags), len(self.branches))
         with (self.folder / WINDOWS).open("rb") as file:
             while len(read := np.fromfile(file, rows, _ROWS_AT_ONCE)):
+                if not _are_windows(read):
+                    raise AudioError(
+                        f"{self.folder / WINDOWS} is broken: windows must begin at 0 or later and "
+                        f"have probabilities from 0 to 1; open {self.folder / SOUND} to tag it anew"
+                    )
                 yield from _results(read)
         if broken is not None:
             raise broken
@@ -122,10 +128,17 @@ def _hop(value: object) -> float:
     return hop
 
 
-def _names(value: object, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > MOST_TAGS:
-        raise TypeError(f"{name} must be a list of up to {MOST_TAGS} names")
+def _names(value: object, name: str, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        raise TypeError(f"{name} must be a list of up to {most} names")
     return tuple(text_of(item, f"a name in {name}") for item in value)
+
+
+def _are_windows(rows: NDArray[np.void]) -> bool:
+    probabilities = np.concatenate([rows["combined"].ravel(), rows["branches"].ravel()])
+    # NaN is neither.
+    are_shares = ((probabilities >= 0) & (probabilities <= 1)).all()
+    return bool(are_shares and ((rows["start"] >= 0) & (rows["start"] < 1 << 48)).all())
 
 
 def _results(rows: NDArray[np.void]) -> Iterator[WindowResult]:
