@@ -21,7 +21,7 @@ from .parts import checksum_of, read_part
 from .runtime import Runtime, TorchHead, TorchRuntime
 from .scripted import check_scripted
 from .tagger import Tagger
-from .taught.runtime import TaughtRuntime, embedding_head
+from .taught.runtime import EmbeddingHead, TaughtRuntime
 from .taught.tag import TaughtTag
 from .timebase import WINDOW_SAMPLES
 
@@ -61,9 +61,6 @@ class LoadedBranch(Protocol):
 
 class LoadedHead(Protocol):
     """A head out of a bundle; the same calls as ``earmark.models.head.Head``."""
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return weight (subsets, 256, tags) and bias (subsets, tags), among others."""
 
     def __call__(self, embeddings: Tensor) -> Tensor:
         """Return the combined logits of ``(batch, 256)``."""
@@ -105,7 +102,7 @@ class Bundle:
 
     def embedding_runtime(self) -> Runtime:
         """Return what runs it and gives the embeddings as well, behind the combined logits."""
-        return self._run_by(self.branches, embedding_head(self.head))
+        return self._run_by(self.branches, EmbeddingHead(self.head))
 
     def runtime_of(self, name: str) -> Runtime:
         """Return what runs one branch by itself, to see what it costs."""

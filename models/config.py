@@ -9,6 +9,8 @@ Precision = Literal["mixed", "float32"]
 #: Of the processor, unless told otherwise: that in which a bundle was measured.
 DEFAULT_PRECISION: Final[Precision] = "float32"
 
+HeadKind = Literal["linear", "stacked"]
+
 BRANCH_NAMES: Final = ("pitch", "timbre", "waveform", "neuralogram")
 
 
@@ -67,6 +69,15 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class HeadConfig:
+    """What combines the branches."""
+
+    #: ``linear``: a layer on their embeddings, as published; ``stacked``: a weighted sum of what
+    #: their own classifiers say.
+    kind: HeadKind = "linear"
+
+
+@dataclass(frozen=True)
 class TaggerConfig:
     """The whole model."""
 
@@ -75,3 +86,4 @@ class TaggerConfig:
     timbre: TimbreConfig = field(default_factory=TimbreConfig)
     waveform: WaveformConfig = field(default_factory=WaveformConfig)
     neuralogram: NeuralogramConfig = field(default_factory=NeuralogramConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)

@@ -1,7 +1,7 @@
 """The whole model: four branches and a head. The file to read first."""
 
 from collections.abc import Mapping
-from typing import Tuple
+from typing import Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from .branches import BRANCHES, Branch
 from .config import TaggerConfig
 from .head import Head
+from .stacked_head import StackedHead
+
+AnyHead = Union[Head, StackedHead]
 
 
 class Tagger(nn.Module):
@@ -16,7 +19,7 @@ class Tagger(nn.Module):
 
     Args:
         branches: The branches by name, in the order of the head's input.
-        head: Linear layer over their embeddings.
+        head: Combines their embeddings.
 
     Shape:
         - Input: ``(batch, 16000)``
@@ -25,7 +28,7 @@ class Tagger(nn.Module):
     Source: Verma, "Diverse Audio Embeddings - Bringing Features Back Outperforms CLAP" (2023).
     """
 
-    def __init__(self, branches: Mapping[str, Branch], head: Head) -> None:
+    def __init__(self, branches: Mapping[str, Branch], head: AnyHead) -> None:
         super().__init__()
         self.branches = nn.ModuleDict(branches)
         self.head = head
@@ -50,4 +53,11 @@ def branches_of(tagger: Tagger) -> dict[str, Branch]:
 def build_tagger(config: TaggerConfig, n_tags: int) -> Tagger:
     """Return an untrained tagger with all four branches."""
     branches = {name: build(config, n_tags) for name, build in BRANCHES.items()}
-    return Tagger(branches, Head(config.encoder.d_model, n_tags))
+    return Tagger(branches, _build_head(config, branches, n_tags))
+
+
+def _build_head(config: TaggerConfig, branches: Mapping[str, Branch], n_tags: int) -> AnyHead:
+    if config.head.kind == "linear":
+        return Head(config.encoder.d_model, n_tags)
+    classifiers = [branch.classifier for branch in branches.values()]
+    return StackedHead(classifiers, config.encoder.d_model, n_tags)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earmark.models.calibration import Calibration
-from earmark.models.head import Head
+from earmark.models.tagger import AnyHead
 
 from .embeddings import Embeddings
 
@@ -23,12 +23,13 @@ _SPREAD = (0.25, 0.75)
 # How far all tags' may be expected to lie from none: hardly a bound, but no scale becomes 0.
 _SHARED_SPREAD = (1.0, 5.0)
 
-# Share of the windows where nothing sounds that may still be above a tag's threshold.
-_ALLOWED_ALARMS = 0.002
+# How far above the most that a tag is heard where nothing sounds its threshold stands, as a logit:
+# an hour of such sound does not show the worst of the next.
+_MARGIN = 0.5
 
 
 @torch.no_grad()
-def fit_calibration(head: Head, held_out: Embeddings, negatives: Embeddings) -> Calibration:
+def fit_calibration(head: AnyHead, held_out: Embeddings, negatives: Embeddings) -> Calibration:
     """Fit Platt scaling of each tag in each output, and each tag's best threshold.
 
     Args:
@@ -37,7 +38,7 @@ def fit_calibration(head: Head, held_out: Embeddings, negatives: Embeddings) -> 
         negatives: Windows in which nothing sounds; thresholds stand above them.
     """
     combined, silent = (
-        head(windows.embeddings.to(head.weight.device)).cpu() for windows in (held_out, negatives)
+        head(windows.embeddings.to(head.bias.device)).cpu() for windows in (held_out, negatives)
     )
     outputs = [combined, *held_out.branch_logits.unbind(dim=1)]
     fitted = [platt_per_tag(logits, held_out.targets, held_out.clips) for logits in outputs]
@@ -49,7 +50,8 @@ def fit_calibration(head: Head, held_out: Embeddings, negatives: Embeddings) -> 
     )
     heard = calibration.combined(combined.numpy())
     best = best_thresholds(heard, held_out.targets.numpy() > 0)
-    floor = np.quantile(calibration.combined(silent.numpy()), 1 - _ALLOWED_ALARMS, axis=0)
+    most = torch.from_numpy(calibration.combined(silent.numpy()).max(axis=0))
+    floor = torch.sigmoid(torch.logit(most, eps=1e-6) + _MARGIN).numpy()
     thresholds = np.minimum(np.maximum(best, floor), _CANDIDATES[-1]).astype(np.float32)
     return Calibration(scale=calibration.scale, bias=calibration.bias, thresholds=thresholds)
 

@@ -1,12 +1,15 @@
 """The last stage: the head on frozen embeddings, for all subsets of the branches at once."""
 
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from earmark.models.head import N_SUBSETS, Head
+from earmark.models.head import N_SUBSETS
+from earmark.models.stacked_head import StackedHead
+from earmark.models.tagger import AnyHead
 
 from .embeddings import Embeddings
 from .loop import Batch, Stage
@@ -19,7 +22,7 @@ class AllSubsets(nn.Module):
     """A head that answers for all subsets of the branches, side by side.
 
     Args:
-        head: The head to train.
+        head: The head to train; classifiers that it shares with the branches stay as they are.
         dropout: On the embeddings, so that no branch is leaned on too much.
 
     Shape:
@@ -27,10 +30,19 @@ class AllSubsets(nn.Module):
         - Output: ``(batch, 15 * tags)``
     """
 
-    def __init__(self, head: Head, dropout: float) -> None:
+    def __init__(self, head: AnyHead, dropout: float) -> None:
         super().__init__()
         self.head = head
         self.dropout = nn.Dropout(dropout)
+        if isinstance(head, StackedHead):
+            head.classifiers.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; classifiers that do not learn answer as they will be used."""
+        super().train(mode)
+        if isinstance(self.head, StackedHead):
+            self.head.classifiers.eval()
+        return self
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Return the logits of each subset."""
@@ -39,7 +51,7 @@ class AllSubsets(nn.Module):
 
 
 def head_stage(
-    head: Head,
+    head: AnyHead,
     learned_from: Embeddings,
     held_out: Embeddings,
     settings: StageSettings,

@@ -29,6 +29,10 @@ from .stages import (
 )
 from .training_set import TrainingSet
 
+# Made-up clips that thresholds are to stand above, for each that was learned from: alarms are rare,
+# and rare things want many to be seen.
+_CALIBRATED_ON = 4
+
 
 def train(training: Training, stages: tuple[str, ...]) -> None:
     """Train the stages asked for that are not finished yet; the head comes with its calibration.
@@ -185,7 +189,9 @@ def _train_head(training: Training, tagger: Tagger) -> None:
     # Thresholds are to hold where nothing sounds, too: other negatives than were learned from.
     negatives = embedded(
         only_negatives(
-            max(8, training.recipe.data.negatives), training.clips.n_tags, training.recipe.seed + 1
+            max(8, _CALIBRATED_ON * training.recipe.data.negatives),
+            training.clips.n_tags,
+            training.recipe.seed + 1,
         ),
         "negatives",
     )

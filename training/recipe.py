@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from earmark.models.config import (
     EncoderConfig,
+    HeadConfig,
+    HeadKind,
     NeuralogramConfig,
     PitchConfig,
     TaggerConfig,
@@ -141,6 +143,7 @@ class Recipe:
             "timbre": TimbreConfig,
             "waveform": WaveformConfig,
             "neuralogram": NeuralogramConfig,
+            "head": HeadConfig,
         }
         if unknown := sorted(set(model) - set(parts)):
             raise RecipeError(
@@ -200,7 +203,7 @@ def _build(kind: type[_Settings], values: dict[str, object], where: str) -> _Set
 
 
 def _checked(setting: "dataclasses.Field[object]", value: object, where: str) -> object:
-    if setting.type in (Loss, Regularizer):
+    if setting.type in (Loss, Regularizer, HeadKind):
         allowed = get_args(setting.type)
         if value not in allowed:
             raise RecipeError(f"{where}: {setting.name} must be one of {allowed}, got {value!r}")

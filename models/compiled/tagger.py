@@ -18,10 +18,10 @@ from earmark.models.timebase import (
 from .constant_q import ConstantQGraph
 from .encoder import EncoderGraph
 from .graph import Graph
+from .head import write_head
 from .mobilenet import write_mobilenet
 from .spectra import write_log_mel, write_timbre
 from .waveform import write_waveform
-from .weights import weights_of
 
 #: What is kept of a frame, for each branch that hears frames.
 _FRAME_BRANCHES: Final = ("pitch", "timbre", "waveform")
@@ -179,14 +179,10 @@ def _window_graph(
         for name in BRANCH_NAMES
         if name in tokens
     ]
+    embeddings = graph.op("Concat", *[embedding for embedding, _ in written], axis=1)
     logits = [graph.op("Unsqueeze", value, graph.integers([1])) for _, value in written]
     by_branch = graph.op("Concat", *logits, axis=1)
-    if head is None:
-        combined = graph.op("ReduceMean", by_branch, graph.integers([1]), keepdims=0)
-    else:
-        weights = weights_of(head)
-        joint = graph.op("Concat", *[embedding for embedding, _ in written], axis=1)
-        combined = graph.affine(joint, weights["weight"][-1], weights["bias"][-1])
+    combined = write_head(graph, head, embeddings, by_branch)
     graph.output("combined", combined)
     graph.output("branches", by_branch)
     return graph

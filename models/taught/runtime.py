@@ -1,7 +1,6 @@
 """Taught tags behind any runtime: a few more outputs, from embeddings that are there anyway."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,44 +14,31 @@ from .tag import TaughtTag
 _Floats = NDArray[np.float32]
 
 
-class HeadWeights(Protocol):
-    """What is asked of the head that a bundle has."""
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return weight (subsets, inputs, tags) and bias (subsets, tags), the last of all."""
-
-
-def embedding_head(base: HeadWeights) -> TorchHead:
-    """Return a head that gives the logits of another one, and behind them the embeddings.
+class EmbeddingHead(nn.Module):
+    """A head that gives the logits of another one, and behind them the embeddings.
 
     Args:
-        base: ``earmark.models.head.Head``, or one out of a bundle; on the device that it runs on.
+        base: A head of the model or out of a bundle.
+
+    Shape:
+        - Input: ``(batch, inputs)`` embeddings side by side
+        - Output: ``(batch, tags + inputs)``
     """
-    weights = base.state_dict()
-    return _EmbeddingHead(weights["weight"][-1], weights["bias"][-1])
 
-
-class _EmbeddingHead(nn.Module):
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, base: TorchHead) -> None:
         super().__init__()
-        n_inputs = len(weight)
-        identity = torch.eye(n_inputs, dtype=weight.dtype, device=weight.device)
-        # One subset, that of all branches: what runtimes ask of a head is its last one.
-        self.register_buffer("weight", torch.cat([weight, identity], dim=1)[None])
-        self.register_buffer("bias", torch.cat([bias, bias.new_zeros(n_inputs)])[None])
+        self.base = base
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        return embeddings @ self.weight[-1] + self.bias[-1]
+        """Return logits and embeddings side by side."""
+        return torch.cat([self.base(embeddings), embeddings], dim=1)
 
 
 class TaughtRuntime:
     """A runtime with a few tags more.
 
     Args:
-        base: Runs a bundle with ``embedding_head``.
+        base: Runs a bundle with ``EmbeddingHead``.
         n_tags: Of the bundle.
         taught: Tags behind them, in this order.
     """

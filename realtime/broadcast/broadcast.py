@@ -1,6 +1,7 @@
 """From a session to its sinks: windows, events, and how the source is doing."""
 
 import logging
+import threading
 from collections.abc import Sequence
 
 from earmark.models.errors import EarmarkError
@@ -13,7 +14,7 @@ from earmark.realtime.sources.recovering import RecoveringSource
 
 from .items import Gap, Item, Notice, Sounding, StateChange
 from .queued import QueuedSink
-from .sink import Sink, Status
+from .sink import LossySink, Sink, SinkStatus, Status
 from .stream_clock import StreamClock
 
 _LOG = logging.getLogger("earmark")
@@ -42,6 +43,7 @@ class Broadcast:
         self._minimum_duration = minimum_duration
         self._clock = clock
         self._sinks: list[Sink] = []
+        self._failures: dict[str, SinkStatus] = {}
         self._liveness: Liveness | None = None
         self._sounding: tuple[str, ...] = ()
         self._is_advised = False
@@ -78,13 +80,18 @@ class Broadcast:
         return results
 
     def close(self) -> None:
-        """Tell what was still sounding, and that it is over; close the sinks."""
+        """Tell what was still sounding, and that it is over; close the sinks.
+
+        They are closed side by side: the slowest alone says how long that takes.
+
+        Raises:
+            Exception: The first of what sinks raised while they were closed; all are closed then.
+        """
         for event in self._tracker.flush():
             self._publish(event)
         self._sounding_is(self.status().seconds, ())
         self._change(Liveness.ENDED, self._session.problem)
-        for sink in self._sinks:
-            sink.close()
+        _close_side_by_side(self._sinks)
 
     def status(self) -> Status:
         """Return how the stream is doing; may be called in any thread."""
@@ -99,7 +106,7 @@ class Broadcast:
             overflows=session.capture.source.overflows,
             latency_ms=session.health.latency_ms(),
             inference_ms=session.health.inference_ms(),
-            dropped={s.name: s.dropped for s in list(self._sinks) if isinstance(s, QueuedSink)},
+            sinks={sink.name: _status_of(sink) for sink in list(self._sinks)} | self._failures,
         )
 
     def _state(self) -> tuple[Liveness, str]:
@@ -150,5 +157,30 @@ class Broadcast:
                 sink.take(item)
             except EarmarkError as error:
                 _LOG.error("%s has ended: %s", sink.name, error)
+                failed = SinkStatus(_status_of(sink).dropped, str(error))
+                self._failures = {**self._failures, sink.name: failed}
                 self._sinks.remove(sink)
                 sink.close()
+
+
+def _status_of(sink: Sink) -> SinkStatus:
+    failure = sink.failure if isinstance(sink, QueuedSink) else ""
+    return SinkStatus(sink.dropped if isinstance(sink, LossySink) else 0, failure)
+
+
+def _close_side_by_side(sinks: Sequence[Sink]) -> None:
+    errors: list[Exception] = []
+
+    def close(sink: Sink) -> None:
+        try:
+            sink.close()
+        except Exception as error:
+            errors.append(error)
+
+    closing = [threading.Thread(target=close, args=(sink,), daemon=True) for sink in sinks]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join()
+    if errors:
+        raise errors[0]

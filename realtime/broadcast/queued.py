@@ -22,12 +22,16 @@ class QueuedSink:
     """Hands items on to another sink, from its own thread.
 
     What waits is bounded: where the other sink is too slow, the oldest windows are dropped first,
-    and counted. Events and changes of state are dropped last.
+    and counted. Events and changes of state are dropped last. What goes wrong in the other sink, by
+    a fault of its own, too, ends it alone: that is logged once, and nothing is handed on any more.
 
     Args:
         sink: To hand on to; only this thread calls it.
         kinds: Of items that it wants, None: all. What it does not want cannot be late.
         most_waiting: Items that may wait.
+
+    Attributes:
+        failure: What ended the other sink before its time, else empty; may be read in any thread.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class QueuedSink:
         most_waiting: int = _MOST_WAITING,
     ) -> None:
         self.name = sink.name
+        self.failure = ""
         self._sink = sink
         self._kinds = kinds
         self._dropped = 0
@@ -61,7 +66,7 @@ class QueuedSink:
         if self._kinds is not None and not isinstance(item, self._kinds):
             return
         with self._changed:
-            if self._is_closing or not self._thread.is_alive():
+            if self._is_closing or self.failure:
                 return
             queue = self._windows if isinstance(item, WindowResult) else self._others
             queue.append((self._taken, item))
@@ -92,9 +97,27 @@ class QueuedSink:
             while (item := self._next()) is not None:
                 self._sink.take(item)
         except EarmarkError as error:
+            self._fail(str(error) or type(error).__name__)
             _LOG.error("%s has ended: %s", self.name, error)
-        finally:
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            _LOG.exception("%s has ended by a fault of its own; the others go on", self.name)
+        try:
             self._sink.close()
+        except Exception as error:
+            # One line for one failure: what could not go on can often not be closed either.
+            if not self.failure:
+                self._fail(f"{type(error).__name__}: {error}")
+                _LOG.exception("%s could not be closed", self.name)
+
+    def _fail(self, why: str) -> None:
+        """Say why it has ended, and let go of what waits: it would never be handed on."""
+        with self._changed:
+            self.failure = why
+            self._dropped += len(self._windows) + len(self._others) + self._is_handing_on
+            self._is_handing_on = False
+            self._windows.clear()
+            self._others.clear()
 
     def _next(self) -> Item | None:
         """Return the oldest item, waiting for one; None once it is closed and nothing is left."""

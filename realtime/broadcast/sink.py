@@ -15,6 +15,19 @@ from .stream_clock import StreamClock
 
 
 @dataclass(frozen=True)
+class SinkStatus:
+    """How one of those who are told is doing.
+
+    Args:
+        dropped: Items that did not arrive.
+        failure: What ended it before its time, else empty.
+    """
+
+    dropped: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Status:
     """How a live stream is doing at a moment.
 
@@ -27,7 +40,7 @@ class Status:
         overflows: Times that sound was lost before it got here.
         latency_ms: Median and 95th percentile, NaN where nothing is known.
         inference_ms: Likewise.
-        dropped: Items that sinks were too slow for, by sink.
+        sinks: Those who are told, by name; also those that have failed.
     """
 
     seconds: float
@@ -38,7 +51,7 @@ class Status:
     overflows: int
     latency_ms: tuple[float, float]
     inference_ms: tuple[float, float]
-    dropped: dict[str, int]
+    sinks: dict[str, SinkStatus]
 
 
 @dataclass(frozen=True)

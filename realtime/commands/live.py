@@ -22,7 +22,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from earmark.models.bundle import Bundle
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from earmark.realtime.fallback_engine import FallbackEngine
     from earmark.realtime.session import ListeningSession
     from earmark.realtime.sources.protocol import AudioSource
+
+    from .farewell import Farewell
 
 # Often enough to look alive, seldom enough to be read.
 _DRAWINGS_PER_SECOND = 10
@@ -85,9 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Listen until the source ends, the time is over, or Ctrl-C."""
+    """Listen until the source ends, the time is over, or somebody ends it."""
     from earmark.models.errors import UsageError
     from earmark.realtime.session import ListeningSession
+
+    from .farewell import Farewell
 
     hop_samples(args)
     if args.top < 1:
@@ -98,19 +102,15 @@ def run(args: argparse.Namespace) -> int:
     source = _open_source(args)
     bundle = load_engine_bundle(args)
     engine = _engine(args, bundle)
-    # A service manager's way to say goodbye ends the session as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     session = ListeningSession(source, engine, hop=args.hop, kept_seconds=_KEPT_SECONDS)
-    status = 0
-    with session, _broadcast(session, bundle, args) as (broadcast, stream):
-        try:
-            _listen(session, broadcast, stream, args)
-        except KeyboardInterrupt:
-            status = 130 if args.duration is not None else 0
-    _summarize(session)
+    # Noted for as long as there is something to close, too.
+    with Farewell() as farewell:
+        with session, _broadcast(session, bundle, args) as (broadcast, stream):
+            _listen(session, broadcast, stream, args, farewell)
+        _summarize(session)
     if source.failure is not None:
         raise source.failure
-    return status
+    return 130 if farewell.is_said and args.duration is not None else 0
 
 
 def _open_source(args: argparse.Namespace) -> "AudioSource":
@@ -195,11 +195,15 @@ def _listen(
     broadcast: "Broadcast",
     stream: "LiveStream",
     args: argparse.Namespace,
+    farewell: "Farewell",
 ) -> None:
+    def is_over() -> bool:
+        return farewell.is_said or session.is_over or time.monotonic() >= end
+
     end = float("inf") if args.duration is None else time.monotonic() + args.duration
     form = args.format or ("view" if sys.stdout.isatty() else "jsonl")
     if form == "view":
-        _view(session, broadcast, stream, rows=args.top, end=end)
+        _view(session, broadcast, stream, rows=args.top, is_over=is_over)
         return
     from earmark.realtime.records import TagChoice
     from earmark.realtime.sinks.lines import LinesSink
@@ -208,7 +212,7 @@ def _listen(
     choice = TagChoice(stream.tags, stream.branches, top=args.top, every=args.all_tags)
     lines = LinesSink(form, sys.stdout, stream, choice, has_events=args.events)
     broadcast.add([lines])
-    while time.monotonic() < end and not session.is_over:
+    while not is_over():
         broadcast.pump(0.05)
         if lines.failure is not None and broadcast.told == (LogSink.name,):
             raise lines.failure  # nobody is left to be told
@@ -220,7 +224,7 @@ def _view(
     stream: "LiveStream",
     *,
     rows: int,
-    end: float,
+    is_over: "Callable[[], bool]",
 ) -> None:
     from rich.live import Live
 
@@ -228,7 +232,7 @@ def _view(
 
     view = LiveView(stream, rows=rows)
     with Live(auto_refresh=False, transient=False) as live:
-        while time.monotonic() < end and not session.is_over:
+        while not is_over():
             for result in broadcast.pump(1 / _DRAWINGS_PER_SECOND):
                 view.update(result)
             drawing = view.draw(

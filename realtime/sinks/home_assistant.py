@@ -5,10 +5,10 @@ sensor".
 """
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.liveness import Liveness
+from earmark.realtime.release import release
 
 from .slugs import slug, slugs
 
@@ -101,7 +101,5 @@ def _quoted(text: str) -> str:
 
 
 def _version() -> dict[str, str]:
-    try:
-        return {"sw_version": version("earmark")}
-    except PackageNotFoundError:  # run from its folder, not installed
-        return {}
+    found = release()
+    return {} if found is None else {"sw_version": found}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 #: Modules beside this one, in the order in which they are told. The history comes first: what the
 #: others report is in the file by then.
-SINKS: Final[tuple[str, ...]] = ("history", "clips", "mqtt", "osc", "webhook")
+SINKS: Final[tuple[str, ...]] = ("history", "clips", "mqtt", "osc", "webhook", "serve")
 
 
 class SinkModule(Protocol):

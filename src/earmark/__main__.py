@@ -1,10 +1,12 @@
 """The ``earmark`` command: one table of commands, each imported only when it is asked for."""
 
 import argparse
+import contextlib
 import importlib
+import os
 import sys
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 
 class CommandModule(Protocol):
@@ -19,15 +21,25 @@ class CommandModule(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """One line of the command table."""
+    """One line of the command table.
+
+    Args:
+        module: Behind it.
+        summary: One line, for ``earmark --help``.
+        leaves_at_once: Whether the process ends with the command: nothing of it is left to the
+            interpreter's own end.
+    """
 
     module: str
     summary: str
+    leaves_at_once: bool = False
 
 
 COMMANDS = {
     "app": Command("earmark.realtime.commands.app", "open the desktop app"),
-    "live": Command("earmark.realtime.commands.live", "tag a microphone in the terminal"),
+    "live": Command(
+        "earmark.realtime.commands.live", "tag a microphone in the terminal", leaves_at_once=True
+    ),
     "file": Command("earmark.realtime.commands.file", "tag files, folders, globs or raw PCM on -"),
     "history": Command(
         "earmark.realtime.commands.history", "list, export and draw what live has written down"
@@ -84,6 +96,10 @@ def _with_config(args: argparse.Namespace, arguments: list[str]) -> argparse.Nam
     return build_parser(args.command).parse_args([*arguments[:behind], *words, *arguments[behind:]])
 
 
+def _asked(arguments: list[str]) -> str | None:
+    return next((word for word in arguments if word in COMMANDS), None)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -93,8 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     # Alone, it is the app.
     arguments = arguments or ["app"]
-    asked = next((word for word in arguments if word in COMMANDS), None)
-    args = build_parser(asked).parse_args(arguments)
+    args = build_parser(_asked(arguments)).parse_args(arguments)
 
     from earmark.models.errors import EarmarkError, UsageError
 
@@ -113,5 +128,20 @@ def main(argv: list[str] | None = None) -> int:
         return 0
 
 
+def program() -> NoReturn:
+    """Run the command line as a program of its own, and end the process."""
+    status = main()
+    asked = _asked(sys.argv[1:])
+    if asked is None or not COMMANDS[asked].leaves_at_once:
+        sys.exit(status)
+    # A service is to be gone when it has closed all that it had open. What torch and ONNX Runtime
+    # do at the interpreter's end (their pools of threads, their memory) takes longer than all of
+    # that, seconds on a busy machine; and the system frees it anyway.
+    with contextlib.suppress(OSError, ValueError):  # whoever read our output may have gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -18,7 +18,7 @@ from earmark.models.taught.folder import (
     write_tag,
 )
 from earmark.models.taught.layer import check_base, load_with_taught, taught_on, with_taught
-from earmark.models.taught.runtime import TaughtRuntime, embedding_head
+from earmark.models.taught.runtime import EmbeddingHead, TaughtRuntime
 from earmark.models.taught.tag import BaseBundle, TaughtTag
 from earmark.realtime.engine import InferenceEngine
 
@@ -78,7 +78,7 @@ def test_taught_tags_leave_the_others_as_they_were(tiny_bundle, kettle, noise) -
 
 
 def test_modules_and_compiled_graphs_give_the_same_taught_tags(tiny_bundle, kettle, noise) -> None:
-    head = embedding_head(tiny_bundle.head)
+    head = EmbeddingHead(tiny_bundle.head)
     modules = TorchRuntime(tiny_bundle.branches, head, torch.device("cpu"))
     by_modules = TaughtRuntime(modules, len(tiny_bundle.metadata.vocabulary), [kettle])
     compiled = with_taught(tiny_bundle, [kettle]).runtime

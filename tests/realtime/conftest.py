@@ -1,12 +1,8 @@
-"""A virtual microphone: PulseAudio's null sink, heard through its monitor."""
+"""What the tests of listening share: a virtual microphone, streams to tell sinks of."""
 
-import os
-import shutil
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,79 +14,20 @@ from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.liveness import Liveness
 from earmark.realtime.ring_buffer import RingBuffer
 
-
-@dataclass
-class VirtualMicrophone:
-    """A running sound server whose default input is what is played into it.
-
-    Args:
-        environment: In which programs find it.
-        device: Name that PortAudio lists it under.
-        server: That runs now.
-    """
-
-    environment: dict[str, str]
-    device: str
-    server: "subprocess.Popen[bytes] | None" = None
-
-    def plug_in(self) -> None:
-        """Start the sound server."""
-        modules = ("module-native-protocol-unix", "module-null-sink sink_name=mic")
-        options = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no")
-        self.server = subprocess.Popen(
-            ["pulseaudio", *options, *(word for module in modules for word in ("-L", module))],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _wait_for(self.environment, self.server)
-        default = ["pactl", "set-default-source", "mic.monitor"]
-        subprocess.run(default, env=self.environment, check=True)
-
-    def pull_out(self) -> None:
-        """End the sound server, without a word to its clients."""
-        if self.server is not None:
-            self.server.kill()
-            self.server.wait(timeout=10)
-            self.server = None
-
-    def speak(self, path: Path) -> "subprocess.Popen[bytes]":
-        """Begin to play a file into the microphone."""
-        return subprocess.Popen(["paplay", "-d", "mic", str(path)], env=self.environment)
+from ..drills.virtual_microphone import VirtualMicrophone, missing_program
 
 
 @pytest.fixture
 def virtual_microphone(tmp_path: Path) -> Iterator[VirtualMicrophone]:
     """A sound server of the test's own, ended with it."""
-    for program in ("pulseaudio", "paplay", "pactl"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: `make test` installs it on Debian")
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PULSE")},
-        "XDG_RUNTIME_DIR": str(runtime),
-        "HOME": str(tmp_path),
-    }
-    (tmp_path / ".asoundrc").write_text("pcm.pulse { type pulse }\nctl.pulse { type pulse }\n")
-    microphone = VirtualMicrophone(environment, "pulse")
+    if program := missing_program():
+        pytest.skip(f"{program} is not installed: `make test` installs it on Debian")
+    microphone = VirtualMicrophone.in_folder(tmp_path)
     try:
         microphone.plug_in()
         yield microphone
     finally:
         microphone.pull_out()
-
-
-def _wait_for(environment: dict[str, str], server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and server.poll() is None:
-        asked = subprocess.run(
-            ["pactl", "info"], env=environment, capture_output=True, timeout=15, check=False
-        )
-        if asked.returncode == 0:
-            return
-        time.sleep(0.1)  # a server that starts says nothing that could be waited for
-    pytest.fail("PulseAudio did not start")
 
 
 @pytest.fixture

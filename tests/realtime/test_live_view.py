@@ -28,7 +28,7 @@ WELL = Status(
     overflows=0,
     latency_ms=(40.0, 45.0),
     inference_ms=(5.0, 6.0),
-    dropped={},
+    sinks={},
 )
 
 

@@ -1,11 +1,16 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.head import Head
+from earmark.models.stacked_head import StackedHead
 from earmark.training.calibrate import best_thresholds, fit_calibration, platt_per_tag
 from earmark.training.embeddings import Embeddings
+from earmark.training.head_stage import head_stage
+from earmark.training.recipe import StageSettings
 
 
 def clips_of(n_windows: int) -> torch.Tensor:
@@ -107,3 +112,24 @@ def test_rare_tags_share_a_threshold() -> None:
     probabilities = generator.random((400, 3)).astype(np.float32)
     thresholds = best_thresholds(probabilities, carried)
     assert thresholds[1] == thresholds[2]
+
+
+def test_training_a_stacked_head_leaves_the_classifiers_of_the_branches_as_they_are() -> None:
+    torch.manual_seed(6)
+    classifiers = [torch.nn.Sequential(torch.nn.Linear(1, 3), torch.nn.Dropout()) for _ in range(4)]
+    head = StackedHead(classifiers, d_embedding=1, n_tags=3)
+    before = copy.deepcopy(head.state_dict())
+    logits = torch.randn(64, 3)
+    known = Embeddings(torch.randn(64, 4), torch.zeros(64, 4, 3), drawn(logits), clips_of(64))
+    settings = StageSettings(epochs=1, batch_size=16, learning_rate=0.1, loss="bce")
+    stage = head_stage(head, known, known, settings, device=torch.device("cpu"))
+    stage.module.train()
+    optimizer = torch.optim.SGD([p for p in stage.module.parameters() if p.requires_grad], lr=0.1)
+    for inputs, targets in stage.epoch(np.random.default_rng(0)):
+        stage.loss(stage.module(inputs), targets).backward()
+        optimizer.step()
+    changed = {
+        name for name, value in head.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert changed == {"shares", "bias"}
+    assert not head.classifiers.training

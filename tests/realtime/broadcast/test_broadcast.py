@@ -1,5 +1,6 @@
 import json
 import logging
+import threading
 import time
 
 import numpy as np
@@ -9,6 +10,8 @@ from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
+from earmark.realtime.broadcast.queued import QueuedSink
+from earmark.realtime.broadcast.sink import SinkStatus
 from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import EventSettings, TagEvent, TagTracker
 from earmark.realtime.liveness import Liveness
@@ -208,6 +211,51 @@ def test_sink_that_fails_is_left_out_and_the_others_go_on(room, caplog) -> None:
     assert full.closed == 1
     assert caplog.text.count("full has ended: no space left on the disk") == 1
     assert len(room.kept.of(WindowResult)) == 11
+
+
+def test_status_tells_of_each_sink_and_of_what_ended_it(room, wait_for) -> None:
+    class Full(Kept):
+        name = "full"
+
+        def take(self, item: object) -> None:
+            raise EarmarkError("no space left on the disk")
+
+    class Faulty(Kept):
+        name = "faulty"
+
+        def take(self, item: object) -> None:
+            raise ValueError("a fault")
+
+    faulty = QueuedSink(Faulty())
+    room.broadcast.add([Full(), faulty])
+    room.hear(2, 0.5)
+    wait_for(lambda: faulty.failure)
+    sinks = room.broadcast.status().sinks
+    assert sinks["kept"] == SinkStatus()
+    assert sinks["full"] == SinkStatus(0, "no space left on the disk")
+    assert sinks["faulty"].failure == "ValueError: a fault"
+    room.broadcast.close()
+
+
+def test_sinks_are_closed_side_by_side_each_though_one_fails(room) -> None:
+    # Each waits until all are being closed: one after another they would wait forever.
+    all_closing = threading.Barrier(4, timeout=5)
+
+    class Together(Kept):
+        def close(self) -> None:
+            all_closing.wait()
+            super().close()
+
+    class Torn(Together):
+        def close(self) -> None:
+            super().close()
+            raise BrokenPipeError
+
+    sinks = [Together(), Torn(), Together(), Together()]
+    room.broadcast.add(sinks)
+    with pytest.raises(BrokenPipeError):
+        room.broadcast.close()
+    assert [sink.closed for sink in [*sinks, room.kept]] == [1] * 5
 
 
 def test_json_lines_tell_the_liveness_the_gap_and_the_time_of_day(room, make_stream, tmp_path):

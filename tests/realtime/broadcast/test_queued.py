@@ -82,6 +82,38 @@ def test_receiver_that_gives_up_is_told_of_in_one_line(caplog, wait_for) -> None
     ]
 
 
+def test_receiver_at_fault_reports_it_once_and_stays_out_of_the_way(caplog, wait_for) -> None:
+    receiver = Receiver(is_slow=True, failure=KeyError("tag"))
+    queued = QueuedSink(receiver)
+    for number in range(5):
+        queued.take(window(number))
+    assert receiver.is_busy.wait(5)
+    assert queued.failure == ""
+    with caplog.at_level(logging.ERROR):
+        receiver.may_go.set()
+        wait_for(lambda: receiver.closed)
+        queued.take(window(5))
+        queued.close()
+    assert queued.failure == "KeyError: 'tag'"
+    # The one that failed and the four behind it.
+    assert queued.dropped == 5
+    (record,) = caplog.records
+    assert "receiver has ended by a fault of its own" in record.getMessage()
+    assert "KeyError" in caplog.text
+
+
+def test_receiver_that_cannot_be_closed_reports_it(caplog) -> None:
+    class Torn(Receiver):
+        def close(self) -> None:
+            raise OSError("the cable is torn")
+
+    queued = QueuedSink(Torn())
+    with caplog.at_level(logging.ERROR):
+        queued.close()
+    assert queued.failure == "OSError: the cable is torn"
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_closing_needs_no_item_and_may_be_done_twice(times: int) -> None:
     receiver = Receiver()

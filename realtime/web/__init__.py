@@ -1,0 +1,1 @@
+"""A web page, a stream by WebSocket and a health endpoint for what is heard live."""
