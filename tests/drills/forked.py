@@ -1,6 +1,7 @@
 """Processes that split off from this one, and so need no start-up of their own."""
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -42,8 +43,14 @@ def forked(
 
 
 def status_of(child: int) -> int:
-    """Wait for a process and return its exit status, -9 where it was killed."""
+    """Wait for a process and return its exit status."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed(child: int) -> int:
+    """Kill a process, wait for it and return its exit status: -9, or how it had ended before."""
+    os.kill(child, signal.SIGKILL)
+    return status_of(child)
 
 
 def is_over(child: int) -> bool:
