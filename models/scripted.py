@@ -8,13 +8,20 @@ whatever lies behind them in memory. Both are refused here.
 import ast
 import pickletools
 import re
+from collections import deque
 from typing import Final
 from zipfile import ZipFile
 
 from .archives import open_archive, read_entry
 
-#: Names by which TorchScript reaches files, or classes that are not in the archive.
-FORBIDDEN: Final = frozenset({"save", "from_file", "load_tensor", "classes"})
+#: Names by which TorchScript reaches files or classes that are not in the archive, or runs while
+#: it is read.
+FORBIDDEN: Final = frozenset(
+    {"save", "from_file", "load_tensor", "classes", "__getstate__", "__setstate__"}
+)
+
+#: Of code and objects together, without the tensors' numbers; the largest of the shipped bundle's parts has 0.1 MB.
+MOST_BYTES: Final = 4 * 2**20
 
 #: The operators that Earmark's modules are made of. None of them sees more than tensors.
 OPERATORS: Final = {
@@ -77,10 +84,15 @@ def check_scripted(content: bytes) -> None:
         raise ValueError(f"it is no TorchScript: it has no {missing[0]}")
     if len(names) < len(archive.infolist()):
         raise ValueError("it holds two archives in one")
-    for entry in archive.infolist():
+    described = [e for e in archive.infolist() if e.filename.endswith((".py", ".pkl"))]
+    if (size := sum(entry.file_size for entry in described)) > MOST_BYTES:
+        raise ValueError(
+            f"its code and objects have {size} bytes, and may have {MOST_BYTES >> 20} MB"
+        )
+    for entry in described:
         if entry.filename.endswith(".py"):
             _check_code(read_entry(archive, entry))
-        elif entry.filename.endswith(("/data.pkl", "/constants.pkl")):
+        else:
             _check_objects(read_entry(archive, entry), archive, entry.filename.removesuffix(".pkl"))
 
 
@@ -138,7 +150,8 @@ def _check_objects(stream: bytes, archive: ZipFile, folder: str) -> None:
     A tensor's numbers are named by the tuple ("storage", type, entry, device, count).
     """
     memo: dict[int, object] = {}
-    before: list[tuple[str, object]] = []  # what was pushed, without what was only remembered
+    # What was pushed, without what was only remembered.
+    before: deque[tuple[str, object]] = deque([("", None)], maxlen=5)
     sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     for opcode, argument, _ in pickletools.genops(stream):
         kind = opcode.name
@@ -150,7 +163,7 @@ def _check_objects(stream: bytes, archive: ZipFile, folder: str) -> None:
         if kind == "GLOBAL" and not _is_known(str(argument)):
             raise ValueError(f"its objects name {str(argument)[:80]!r}, which no bundle needs")
         if kind == "BINPERSID":
-            _check_storage(before[-5:], memo, sizes, folder)
+            _check_storage(list(before), memo, sizes, folder)
         before.append((kind, argument))
 
 

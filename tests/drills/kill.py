@@ -246,8 +246,8 @@ def main() -> int:
             drill.resume(args.times)
         except BrokenPromiseError as broken:
             print(f"broken: {broken}", file=sys.stderr)
-            for log in (drill.log, *drill.folder.glob("live */said.log")):
-                print(log.read_text()[-500:] if log.exists() else "", end="", file=sys.stderr)
+            newest = max(drill.folder.rglob("said.log"), key=lambda log: log.stat().st_mtime)
+            print(newest.read_text()[-2_000:], file=sys.stderr)
             return 1
     print(json.dumps(drill.counts))
     return 0
