@@ -137,7 +137,7 @@ def test_what_fails_in_passing_is_tried_again_under_the_same_id(
 
 def test_receiver_that_hangs_is_tried_again(tell, receiver, event) -> None:
     receiver.answers = ["hang"]
-    sink = tell(timeout=0.2)
+    sink = tell(timeout=1.0)
     sink.take(event())
     assert receiver.tags() == ["Dog"]
     assert len(receiver.asked) == 2
