@@ -49,6 +49,9 @@ class LoadedBranch(Protocol):
 
     block_samples: int
 
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the weights by name."""
+
     def __call__(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Return embedding and logits of ``(batch, 16000)``."""
 

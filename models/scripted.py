@@ -20,17 +20,17 @@ FORBIDDEN: Final = frozenset(
     {"save", "from_file", "load_tensor", "classes", "__getstate__", "__setstate__"}
 )
 
-#: Of code and objects together, without the tensors' numbers; the largest of the shipped bundle's parts has 0.1 MB.
+#: Of code and objects together, without the tensors' numbers; the largest shipped part has 0.1 MB.
 MOST_BYTES: Final = 4 * 2**20
 
 #: The operators that Earmark's modules are made of. None of them sees more than tensors.
 OPERATORS: Final = {
     "__and__", "__contains__", "__is__", "__isnot__", "__not__", "__or__", "abs", "add", "add_",
     "amax", "append", "batch_norm", "cat", "clamp", "contiguous", "conv1d", "conv2d", "dim",
-    "div", "div_", "dropout", "dropout_", "eq", "flatten", "floordiv", "format", "ge", "gelu",
-    "gt", "hardtanh", "hardtanh_", "kthvalue", "layer_norm", "le", "len", "linear", "list",
-    "log", "log10", "log1p", "lt", "matmul", "max", "max_pool1d", "maximum", "mean", "min",
-    "mul", "ne", "neg", "pad", "permute", "pow", "relu", "relu_", "remainder", "reshape",
+    "div", "div_", "dropout", "dropout_", "einsum", "eq", "flatten", "floordiv", "format", "ge",
+    "gelu", "gt", "hardtanh", "hardtanh_", "kthvalue", "layer_norm", "le", "len", "linear",
+    "list", "log", "log10", "log1p", "lt", "matmul", "max", "max_pool1d", "maximum", "mean",
+    "min", "mul", "ne", "neg", "pad", "permute", "pow", "relu", "relu_", "remainder", "reshape",
     "select", "size", "slice", "softmax", "split", "sqrt", "squeeze", "stack", "stft", "sub",
     "sub_", "sum", "to", "transpose", "unfold", "unsqueeze", "view", "warn",
     "prim.RaiseException", "prim.dtype", "prim.min", "prim.max", "prim.device",

@@ -81,7 +81,8 @@ def with_taught(bundle: Bundle, tags: Sequence[TaughtTag]) -> Bundle:
     """
     if not tags:
         return bundle
-    inputs = bundle.head.state_dict()["weight"].shape[-2]
+    weights = [branch.state_dict() for branch in bundle.branches.values()]
+    inputs = sum(part["classifier.0.weight"].shape[1] for part in weights)
     for tag in tags:
         check_base(tag, bundle.metadata)
         if len(tag.weight) != inputs:

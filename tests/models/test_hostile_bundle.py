@@ -19,7 +19,7 @@ import torch
 from earmark.models.background import BACKGROUND, read_background, save_background
 from earmark.models.bundle import load_bundle, save_bundle, torchscript
 from earmark.models.calibration import Calibration
-from earmark.models.config import NeuralogramConfig, TaggerConfig, WaveformConfig
+from earmark.models.config import HeadConfig, NeuralogramConfig, TaggerConfig, WaveformConfig
 from earmark.models.errors import BundleError
 from earmark.models.metadata import BundleMetadata
 from earmark.models.scripted import FORBIDDEN
@@ -93,8 +93,10 @@ def test_rewritten_archive_still_loads(folder) -> None:
     load_bundle(folder, device="cpu")
 
 
-def test_all_that_can_be_configured_is_made_of_allowed_operators(tiny_tagger, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ["linear", "stacked"])
+def test_all_that_can_be_configured_is_made_of_allowed_operators(kind, tmp_path) -> None:
     config = TaggerConfig(
+        head=HeadConfig(kind=kind),
         waveform=WaveformConfig(n_filters=8, filter_samples=201, log_compression=False),
         neuralogram=NeuralogramConfig(width=0.0625),
     )
