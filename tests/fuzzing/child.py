@@ -83,16 +83,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries say is no answer
     warnings.simplefilter("error")
-    tagger = sys.argv[1:] == ["--tag"]
-    engine = InferenceEngine(load_bundle(device="cpu")) if tagger else None
-    if engine is not None:
-        engine.process(np.zeros(16_000, np.float32), 0)
+    engine = InferenceEngine(load_bundle(device="cpu"))
+    engine.process(np.zeros(16_000, np.float32), 0)
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (virtual + 2 * MOST_MEMORY,) * 2)
     began = resident()
     answers.write("{}\n")
     for line in sys.stdin:
-        found = read(Path(line.rstrip("\n")), engine)
+        asked = json.loads(line)
+        found = read(Path(asked["path"]), engine if asked["tag"] else None)
         if resident() - began > MOST_MEMORY:
             found["outcome"] = "memory"
         answers.write(json.dumps(found) + "\n")

@@ -43,23 +43,21 @@ class Reader:
     """A process that reads files; started anew when it has died.
 
     Args:
-        tags: Whether it tags what it reads.
         log: Gets what it and its libraries say.
     """
 
-    def __init__(self, *, tags: bool, log: Path) -> None:
+    def __init__(self, log: Path) -> None:
         self._command = [sys.executable, str(Path(__file__).with_name("child.py"))]
-        self._command += ["--tag"] if tags else []
         self._log = log
         self._process: subprocess.Popen[str] | None = None
 
-    def read(self, path: Path) -> dict[str, object]:
-        """Return what became of a file."""
+    def read(self, path: Path, *, tag: bool) -> dict[str, object]:
+        """Return what became of a file, tagged or only cut into windows."""
         if self._process is None:
             self._start()
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.write(json.dumps({"path": str(path), "tag": tag}) + "\n")
         self._process.stdin.flush()
         return self._answer(MOST_SECONDS)
 
@@ -108,8 +106,7 @@ def fuzz(files: int, seed: int, kept: Path) -> Iterator[Counted]:
     """
     kept.mkdir(parents=True, exist_ok=True)
     counted = Counted()
-    log = kept / "readers.log"
-    plain, tagging = Reader(tags=False, log=log), Reader(tags=True, log=log)
+    reader = Reader(kept / "readers.log")
     with tempfile.TemporaryDirectory() as made:
         seeds = make_seeds(Path(made))
         contents = [path.read_bytes() for path in seeds]
@@ -121,8 +118,7 @@ def fuzz(files: int, seed: int, kept: Path) -> Iterator[Counted]:
                 which = number % len(seeds)
                 path = spoiled / f"{number:06d}-{seeds[which].name}"
                 path.write_bytes(mutate(contents[which], contents, generator))
-                reader = tagging if number % _TAG_EVERY == _TAG_EVERY - 1 else plain
-                found = reader.read(path)
+                found = reader.read(path, tag=number % _TAG_EVERY == _TAG_EVERY - 1)
                 outcome = str(found["outcome"])
                 counted.outcomes[outcome] += 1
                 if outcome in BAD:
@@ -132,5 +128,4 @@ def fuzz(files: int, seed: int, kept: Path) -> Iterator[Counted]:
                     path.unlink()
                 yield counted
         finally:
-            plain.close()
-            tagging.close()
+            reader.close()
