@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
-from .parts import checksum_of, read_part
+from .parts import check_weights, checksum_of, read_part
 from .runtime import Runtime, TorchHead, TorchRuntime
 from .scripted import check_scripted
 from .tagger import Tagger
@@ -178,8 +178,10 @@ def load_bundle(
     contents = {part: read_part(folder, part, metadata) for part in PARTS}
     for part, content in contents.items():
         _check_part(folder / part, content)
-    modules = {part: _load_module(folder / part, contents.pop(part), where) for part in PARTS}
-    _check_shapes(folder, modules, len(metadata.vocabulary))
+    n_tags = len(metadata.vocabulary)
+    modules = {
+        part: _load_module(folder / part, contents.pop(part), where, n_tags) for part in PARTS
+    }
     return Bundle(
         metadata=metadata,
         branches={name: cast("LoadedBranch", modules[f"{name}.pt"]) for name in BRANCH_NAMES},
@@ -251,7 +253,9 @@ def _check_part(path: Path, content: bytes) -> None:
         raise BundleError(f"{path} cannot be loaded: {error}; export the bundle again") from error
 
 
-def _load_module(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptModule:
+def _load_module(
+    path: Path, content: bytes, device: torch.device, n_tags: int
+) -> torch.jit.ScriptModule:
     try:
         with torchscript():
             module = torch.jit.load(io.BytesIO(content), map_location=device)
@@ -260,24 +264,5 @@ def _load_module(path: Path, content: bytes, device: torch.device) -> torch.jit.
         raise BundleError(
             f"{path} cannot be loaded: {first_line}; export the bundle again"
         ) from error
-    for name, values in module.state_dict().items():
-        if values.is_floating_point() and not values.isfinite().all():
-            raise BundleError(
-                f"{path} cannot be used: {name} has numbers that are NaN or infinite; "
-                "export the bundle again"
-            )
+    check_weights(path, module.state_dict(), n_tags)
     return cast("torch.jit.ScriptModule", module.eval())
-
-
-def _check_shapes(folder: Path, modules: Mapping[str, torch.jit.ScriptModule], n_tags: int) -> None:
-    """Make sure that the parts fit each other and the tags, before any of them is run."""
-    for part, module in modules.items():
-        weights = module.state_dict()
-        # The last layer of a branch's classifier, the last subset of the head: an output a tag.
-        last = weights.get("bias", weights.get("classifier.3.bias"))
-        if last is None or not last.ndim or last.shape[-1] != n_tags:
-            found = None if last is None else tuple(last.shape)
-            raise BundleError(
-                f"{folder / part} has outputs of shape {found}, and bundle.json names {n_tags} "
-                "tags; export the bundle again"
-            )

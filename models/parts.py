@@ -1,8 +1,11 @@
 """The files of a bundle beside ``bundle.json``: as they were written, or refused."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+from torch import Tensor
 
 from .errors import BundleError
 from .metadata import BundleMetadata
@@ -56,3 +59,30 @@ def read_part(
 def checksum_of(content: bytes) -> str:
     """Return the SHA-256 by which a part is known, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def check_weights(path: Path, weights: Mapping[str, Tensor], n_tags: int) -> None:
+    """Make sure that a part's weights are numbers, and give an output for each tag.
+
+    Args:
+        path: Of the part.
+        weights: By name.
+        n_tags: That the bundle names.
+
+    Raises:
+        BundleError: If one is NaN or infinite, or the outputs are not the tags.
+    """
+    for name, values in weights.items():
+        if values.is_floating_point() and not values.isfinite().all():
+            raise BundleError(
+                f"{path} cannot be used: {name} has numbers that are NaN or infinite; "
+                "export the bundle again"
+            )
+    # Of the head, or of the last layer of a branch's classifier.
+    bias = weights.get("bias", weights.get("classifier.3.bias"))
+    if bias is None or not bias.ndim or bias.shape[-1] != n_tags:
+        shape = None if bias is None else tuple(bias.shape)
+        raise BundleError(
+            f"{path} has outputs of shape {shape}, and bundle.json names {n_tags} tags; "
+            "export the bundle again"
+        )
