@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Made again where what is to be installed has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo app test lint wheel lock bench
+.PHONY: demo app test lint wheel lock bench fuzz
 
 demo: $(INSTALLED)
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -31,6 +31,10 @@ lint: $(INSTALLED)
 # How fast it is here; `make bench PEER=yamnet=FILE.tflite` measures another tagger beside it.
 bench: $(INSTALLED)
 	$(BIN)/earmark bench $(if $(PEER),--peer $(PEER))
+
+# 10,000 spoiled sound files, each read in a process with limits; FILES and SEED choose others.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzzing $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED))
 
 # A wheel, built and tried in an environment that has nothing else of the project.
 wheel: $(INSTALLED)

@@ -1,23 +1,19 @@
 """Sound that is not the one being taught: embeddings that a bundle may bring along."""
 
-import hashlib
 import io
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .archives import open_archive, read_entry
 from .errors import BundleError
-from .metadata import BundleMetadata
-
-#: The part of a bundle that may be missing.
-BACKGROUND: Final = "background.npz"
+from .metadata import BACKGROUND, BundleMetadata
+from .parts import checksum_of, read_part
 
 
 def read_background(folder: Path, metadata: BundleMetadata) -> NDArray[np.float32] | None:
@@ -33,26 +29,36 @@ def read_background(folder: Path, metadata: BundleMetadata) -> NDArray[np.float3
     Raises:
         BundleError: If the file is missing, was altered, or holds something else.
     """
-    wanted = metadata.sha256.get(BACKGROUND)
-    if wanted is None:
+    if BACKGROUND not in metadata.sha256:
         return None
-    path = folder / BACKGROUND
     way_out = "copy the bundle again, or make it anew with `python -m earmark.training.background`"
+    content = read_part(folder, BACKGROUND, metadata, way_out=way_out)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}; {way_out}") from error
-    if hashlib.sha256(content).hexdigest() != wanted:
-        raise BundleError(f"{path} does not have the checksum that bundle.json states; {way_out}")
-    try:
-        # Plain arrays and nothing else: numpy reads objects only where it is told to.
-        with np.load(io.BytesIO(content)) as archive:
-            embeddings = np.asarray(archive["embeddings"], np.float32)
-    except (BadZipFile, KeyError, ValueError) as error:
-        raise BundleError(f"{path} holds no background: {error}; {way_out}") from error
-    if embeddings.ndim != 2 or not np.isfinite(embeddings).all():
-        raise BundleError(f"{path} holds no background: shape {embeddings.shape}; {way_out}")
+        archive = open_archive(content)
+        embeddings = _array(read_entry(archive, archive.getinfo("embeddings.npy")))
+    except (KeyError, ValueError) as error:
+        raise BundleError(
+            f"{folder / BACKGROUND} holds no background: {error}; {way_out}"
+        ) from error
     return embeddings
+
+
+def _array(content: bytes) -> NDArray[np.float32]:
+    """Return (windows, inputs) of numpy's own format, of plain numbers that are all there."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("its numbers are not in version 1.0 of numpy's format")
+    shape, is_fortran, kind = np.lib.format.read_array_header_1_0(file)
+    if kind not in (np.float16, np.float32) or is_fortran or len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"it must be a table of float16 or float32, got {shape} of {kind}")
+    there = len(content) - file.tell()
+    stated = shape[0] * shape[1] * kind.itemsize  # as whole numbers, which do not overflow
+    if stated != there:
+        raise ValueError(f"its header states {stated} bytes of numbers, and {there} are there")
+    values = np.frombuffer(content, kind, offset=file.tell()).reshape(shape).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("its numbers must be finite")
+    return values
 
 
 def save_background(
@@ -74,7 +80,7 @@ def save_background(
     beside = folder / f"{BACKGROUND}.tmp"
     beside.write_bytes(buffer.getvalue())
     os.replace(beside, folder / BACKGROUND)
-    checksum = hashlib.sha256(buffer.getvalue()).hexdigest()
+    checksum = checksum_of(buffer.getvalue())
     described = replace(
         metadata,
         sha256={**metadata.sha256, BACKGROUND: checksum},

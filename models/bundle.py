@@ -1,6 +1,6 @@
 """Bundles: TorchScript modules with their metadata. Only this file saves and loads torch.jit."""
 
-import hashlib
+import io
 import json
 import os
 import warnings
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from .config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from .errors import BundleError
 from .metadata import PARTS, BundleMetadata, shipped_bundle
+from .parts import check_weights, checksum_of, read_part
 from .runtime import Runtime, TorchHead, TorchRuntime
+from .scripted import check_scripted
 from .tagger import Tagger
 from .taught.runtime import EmbeddingHead, TaughtRuntime
 from .taught.tag import TaughtTag
@@ -46,6 +48,9 @@ class LoadedBranch(Protocol):
     """A branch out of a bundle; the same calls as ``earmark.models.branches.Branch``."""
 
     block_samples: int
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the weights by name."""
 
     def __call__(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Return embedding and logits of ``(batch, 16000)``."""
@@ -114,12 +119,19 @@ class Bundle:
         # Compiling takes most of a second, importing the compiler a part of it.
         from .compiled.tagger import CompiledTagger
 
-        return CompiledTagger(
-            branches,
-            head,
-            threads=torch.get_num_threads(),
-            eight_bits=self.precision == "mixed",
-        )
+        try:
+            return CompiledTagger(
+                branches,
+                head,
+                threads=torch.get_num_threads(),
+                eight_bits=self.precision == "mixed",
+            )
+        except Exception as error:
+            # Whatever a bundle lacks or has in another shape shows here: it is the bundle's fault.
+            raise BundleError(
+                f"the bundle {self.metadata.name} cannot be compiled ({type(error).__name__}: "
+                f"{str(error).splitlines()[0] if str(error) else 'no reason'}); export it again"
+            ) from error
 
 
 def choose_device(asked: str) -> torch.device:
@@ -147,8 +159,9 @@ def load_bundle(
 ) -> Bundle:
     """Load a bundle, the shipped one by default.
 
-    Every field and every checksum is checked before a tensor is read. TorchScript modules are read
-    by torch's own archive reader: nothing of a bundle is unpickled by Python.
+    Every field, every checksum and what the archives hold is checked before a tensor is read.
+    TorchScript modules are read by torch's own archive reader: nothing of a bundle is unpickled by
+    Python, and nothing in it can write to a file.
 
     Args:
         folder: Of the bundle.
@@ -162,23 +175,22 @@ def load_bundle(
     if not folder.is_dir():
         raise BundleError(f"there is no bundle {folder}; give a folder that `earmark export` wrote")
     metadata = BundleMetadata.read(folder)
-    for part in PARTS:
-        found = _sha256(folder / part)
-        if found != metadata.sha256[part]:
-            raise BundleError(
-                f"{folder / part} does not have the checksum that bundle.json states "
-                f"({found[:12]}..., not {metadata.sha256[part][:12]}...): it was altered or cut "
-                "short; copy or export the bundle again"
-            )
     where = choose_device(device)
-    modules = {part: _load_module(folder / part, where) for part in PARTS}
+    # Checked and loaded are the same bytes, whatever happens to the files meanwhile.
+    contents = {part: read_part(folder, part, metadata) for part in PARTS}
+    for part, content in contents.items():
+        _check_part(folder / part, content)
+    n_tags = len(metadata.vocabulary)
+    modules = {
+        part: _load_module(folder / part, contents.pop(part), where, n_tags) for part in PARTS
+    }
     return Bundle(
         metadata=metadata,
         branches={name: cast("LoadedBranch", modules[f"{name}.pt"]) for name in BRANCH_NAMES},
         head=cast("LoadedHead", modules["head.pt"]),
         device=where,
         precision=precision,
-        checksum=_sha256(folder / "bundle.json"),
+        checksum=checksum_of((folder / "bundle.json").read_bytes()),
     )
 
 
@@ -211,7 +223,9 @@ def save_bundle(tagger: Tagger, metadata: BundleMetadata, folder: Path) -> float
         with torchscript():
             torch.jit.save(module, str(beside))
         os.replace(beside, folder / name)
-    checked = replace(metadata, sha256={name: _sha256(folder / name) for name in parts})
+    checked = replace(
+        metadata, sha256={name: checksum_of((folder / name).read_bytes()) for name in parts}
+    )
     beside = folder / "bundle.json.tmp"
     text = json.dumps(checked.as_table(), indent=1, ensure_ascii=False)
     beside.write_text(text + "\n", encoding="utf-8")
@@ -235,20 +249,23 @@ def _largest_difference(tagger: Tagger, scripted: Mapping[str, nn.Module]) -> fl
     return max(float(difference.abs().max()) for difference in differences)
 
 
-def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
+def _check_part(path: Path, content: bytes) -> None:
+    try:
+        check_scripted(content)
+    except ValueError as error:
+        raise BundleError(f"{path} cannot be loaded: {error}; export the bundle again") from error
+
+
+def _load_module(
+    path: Path, content: bytes, device: torch.device, n_tags: int
+) -> torch.jit.ScriptModule:
     try:
         with torchscript():
-            module = torch.jit.load(str(path), map_location=device)
+            module = torch.jit.load(io.BytesIO(content), map_location=device)
     except RuntimeError as error:
-        first_line = str(error).strip().splitlines()[0]
+        first_line = next(iter(str(error).strip().splitlines()), "torch gives no reason")
         raise BundleError(
             f"{path} cannot be loaded: {first_line}; export the bundle again"
         ) from error
+    check_weights(path, module.state_dict(), n_tags)
     return cast("torch.jit.ScriptModule", module.eval())
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise BundleError(f"{path} is missing; copy or export the bundle again")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import BRANCH_NAMES
+from .json_files import numbers_of
 
 #: What a calibration exists for: the combined answer, then each branch's.
 OUTPUTS = ("combined", *BRANCH_NAMES)
@@ -75,22 +76,21 @@ class Calibration:
         """Build a calibration from what ``as_table`` gave.
 
         Raises:
-            ValueError: If a part is missing or not made of numbers.
-            TypeError: If the thresholds are not a list.
+            ValueError: If a part is missing, a number too large or a value out of range.
+            TypeError: If a part is not made of numbers.
         """
         rows = {}
         for name in ("scale", "bias"):
             part = table.get(name)
             if not isinstance(part, dict) or set(part) != set(OUTPUTS):
                 raise ValueError(f"calibration {name} must have the parts {OUTPUTS}")
-            rows[name] = np.array([part[output] for output in OUTPUTS], np.float32)
-        thresholds = table.get("thresholds")
-        if not isinstance(thresholds, list):
-            raise TypeError("calibration must have a list of thresholds")
+            rows[name] = [numbers_of(part[o], f"calibration {name} of {o}") for o in OUTPUTS]
+            if len({len(row) for row in rows[name]}) > 1:
+                raise ValueError(f"calibration {name} must have as many numbers for each output")
         return cls(
-            scale=rows["scale"],
-            bias=rows["bias"],
-            thresholds=np.array(thresholds, np.float32),
+            scale=np.stack(rows["scale"]),
+            bias=np.stack(rows["bias"]),
+            thresholds=numbers_of(table.get("thresholds"), "calibration thresholds"),
         )
 
 

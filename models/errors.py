@@ -4,6 +4,8 @@ EarmarkError
     AudioError     a source that cannot be opened or read
     BundleError    a bundle that is broken, foreign or of another version
     CorpusError    a data set that contradicts itself
+    OutputError    a file or stream that cannot be written
+    JsonError      a JSON file that cannot be read within limits
     UsageError     an option with an impossible value
 """
 
@@ -22,6 +24,14 @@ class BundleError(EarmarkError):
 
 class CorpusError(EarmarkError):
     """A data set is incomplete or contradicts itself."""
+
+
+class JsonError(EarmarkError):
+    """A JSON file is no JSON, or exceeds what is allowed of one."""
+
+
+class OutputError(EarmarkError):
+    """Results cannot be written where they should go: the disk is full, or it is gone."""
 
 
 class UsageError(EarmarkError):

@@ -1,6 +1,7 @@
 """What a bundle says of itself: ``bundle.json``, written by the export, checked on loading."""
 
-import json
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Final, Self
 
 from .calibration import Calibration
 from .config import BRANCH_NAMES
-from .errors import BundleError
+from .errors import BundleError, JsonError
+from .json_files import object_of, read_object, reason_of, text_of
 from .timebase import FRAME_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
 from .vocabulary import TagVocabulary
 
@@ -16,6 +18,12 @@ FORMAT_VERSION: Final = 1
 
 #: The parts of a bundle beside ``bundle.json``.
 PARTS: Final = tuple(f"{name}.pt" for name in (*BRANCH_NAMES, "head"))
+
+#: The part that may be missing: sound that is not what is being taught.
+BACKGROUND: Final = "background.npz"
+
+#: Of one bundle.
+MOST_TAGS: Final = 10_000
 
 
 def shipped_bundle() -> Path:
@@ -85,42 +93,52 @@ class BundleMetadata:
                 "`earmark export` wrote"
             )
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise BundleError(
-                f"{path} is not valid JSON ({error}); export the bundle again"
-            ) from error
-        if not isinstance(table, dict):
-            raise BundleError(f"{path} must hold an object; export the bundle again")
+            table = read_object(path)
+        except JsonError as error:
+            raise BundleError(f"{error}; export the bundle again") from error
         _check_contract(path, table)
         try:
             return cls._from_table(table)
         except (KeyError, TypeError, ValueError) as error:
-            reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-            raise BundleError(f"{path} is malformed: {reason}; export the bundle again") from error
+            raise BundleError(
+                f"{path} is malformed: {reason_of(error)}; export the bundle again"
+            ) from error
 
     @classmethod
     def _from_table(cls, table: dict[str, object]) -> Self:
         tags = _list_of_tables(table["tags"], "tags")
+        if len(tags) > MOST_TAGS:
+            raise ValueError(f"there may be {MOST_TAGS} tags, got {len(tags)}")
         metadata = cls(
-            name=str(table["name"]),
-            created=str(table.get("created", "")),
+            name=text_of(table["name"], "name"),
+            created=text_of(table.get("created", ""), "created"),
             vocabulary=TagVocabulary(
-                tuple(str(tag["name"]) for tag in tags),
-                tuple(str(tag.get("audioset_id", "")) for tag in tags),
+                tuple(text_of(tag["name"], "the name of a tag") for tag in tags),
+                tuple(text_of(tag.get("audioset_id", ""), "audioset_id") for tag in tags),
             ),
-            calibration=Calibration.from_table(_table(table["calibration"], "calibration")),
-            recipe=_table(table["recipe"], "recipe"),
-            sources=_table(table["sources"], "sources"),
-            metrics=_table(table["metrics"], "metrics"),
-            sha256={k: str(v) for k, v in _table(table["sha256"], "sha256").items()},
+            calibration=Calibration.from_table(object_of(table["calibration"], "calibration")),
+            recipe=object_of(table["recipe"], "recipe"),
+            sources=object_of(table["sources"], "sources"),
+            metrics=object_of(table["metrics"], "metrics"),
+            sha256=_checksums(object_of(table["sha256"], "sha256")),
         )
         n_calibrated = len(metadata.calibration.thresholds)
         if n_calibrated != len(metadata.vocabulary):
             raise ValueError(f"{len(metadata.vocabulary)} tags, but {n_calibrated} thresholds")
-        if missing := sorted(set(PARTS) - set(metadata.sha256)):
-            raise ValueError(f"sha256 of {missing[0]} is missing")
         return metadata
+
+
+def _checksums(table: dict[str, object]) -> dict[str, str]:
+    allowed = (*PARTS, BACKGROUND)
+    for name, checksum in table.items():
+        # A part is a file of the folder, known by its name: no path leads anywhere else.
+        if name not in allowed:
+            raise ValueError(f"sha256 names the part {name[:60]!r}; there may be {allowed}")
+        if not isinstance(checksum, str) or not re.fullmatch("[0-9a-f]{64}", checksum):
+            raise ValueError(f"sha256 of {name} must be 64 hexadecimal digits")
+    if missing := sorted(set(PARTS) - set(table)):
+        raise ValueError(f"sha256 of {missing[0]} is missing")
+    return {name: str(checksum) for name, checksum in table.items()}
 
 
 def _check_contract(path: Path, table: Mapping[str, object]) -> None:
@@ -134,18 +152,12 @@ def _check_contract(path: Path, table: Mapping[str, object]) -> None:
     for name, value in wanted.items():
         if table.get(name) != value:
             raise BundleError(
-                f"{path}: {name} is {table.get(name)!r}, this version of Earmark needs {value!r}; "
-                "export the bundle again, or install the version that wrote it"
+                f"{path}: {name} is {reprlib.repr(table.get(name))}, this version of Earmark needs "
+                f"{value!r}; export the bundle again, or install the version that wrote it"
             )
-
-
-def _table(value: object, name: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be an object")
-    return value
 
 
 def _list_of_tables(value: object, name: str) -> list[dict[str, object]]:
     if not isinstance(value, list):
         raise TypeError(f"{name} must be a list")
-    return [_table(item, name) for item in value]
+    return [object_of(item, name) for item in value]

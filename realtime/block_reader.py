@@ -11,7 +11,7 @@ class BlockReader(Iterable[NDArray[np.float32]], Protocol):
     """A recording as blocks of (samples,) float32 at 16 kHz; iterate over it once.
 
     Attributes:
-        non_finite: NaN and infinite samples that were replaced by silence so far.
+        non_finite: Samples that were NaN, infinite or absurdly loud and became silence so far.
     """
 
     non_finite: int

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
 
-from .resampling import StreamResampler, mixed_down
+from .resampling import StreamResampler, check_rate, mixed_down
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -23,6 +23,9 @@ AUDIO_SUFFIXES = frozenset(
 )
 
 _BLOCK_SECONDS = 0.5
+
+# Of a block, all channels together.
+_MOST_VALUES = 1 << 20
 
 # FLAC and WAV state their length exactly; others only guess, and are not to be held to it.
 _EXACT_FORMATS = {"FLAC", "WAV", "WAVEX", "AIFF", "W64", "RF64", "CAF"}
@@ -41,7 +44,7 @@ class SoundReader:
 
     Attributes:
         expected_seconds: Length as the file states it, or None.
-        non_finite: NaN and infinite samples that were replaced by silence so far.
+        non_finite: Samples that were NaN, infinite or absurdly loud and became silence so far.
 
     Raises:
         AudioError: If there is no such file, or it is no audio that can be read.
@@ -82,19 +85,25 @@ class SoundReader:
 
     def _open_soundfile(self) -> tuple[Blocks, float]:
         file = soundfile.SoundFile(self.path)
+        check_rate(file.samplerate, str(self.path))
         if file.frames < 1 << 60:  # libsndfile's word for "not known" is the largest number
             self.expected_seconds = file.frames / file.samplerate
         return self._soundfile_blocks(file), float(file.samplerate)
 
     def _soundfile_blocks(self, file: soundfile.SoundFile) -> Blocks:
         read = 0
+        count = min(round(file.samplerate * _BLOCK_SECONDS), _MOST_VALUES // file.channels)
         with file:
             while True:
+                room = np.full((count, file.channels), np.nan, np.float32)
                 try:
-                    block = file.read(
-                        round(file.samplerate * _BLOCK_SECONDS), dtype="float32", always_2d=True
-                    )
+                    block = file.read(out=room)
                 except soundfile.LibsndfileError as error:
+                    # What was decoded before the error is there all the same; nobody says how much.
+                    is_left = np.isnan(room[:, 0])
+                    there = int(np.argmax(is_left)) if is_left.any() else len(room)
+                    read += there
+                    yield room[:there]
                     raise self._broken_off(read / file.samplerate, str(error)) from error
                 if not len(block):
                     break
@@ -120,27 +129,31 @@ class SoundReader:
             container.close()
             raise AudioError(f"{self.path} has no sound track")
         stream = container.streams.audio[0]
-        if not stream.rate:
+        # A codec that is not known has no context, and a stream without one no rate.
+        if stream.codec_context is None or not stream.rate:
             container.close()
             raise AudioError(refusal)
-        if container.duration:
+        check_rate(stream.rate, str(self.path))
+        if container.duration and container.duration > 0:
             self.expected_seconds = container.duration / 1e6
-        return self._av_blocks(container), float(stream.rate)
+        return self._av_blocks(container, stream.rate), float(stream.rate)
 
-    def _av_blocks(self, container: "InputContainer") -> Blocks:
+    def _av_blocks(self, container: "InputContainer", rate: int) -> Blocks:
         import av
 
+        # The rate is that of the header throughout: a broken frame may change the stream's own.
         stream = container.streams.audio[0]
-        to_float = av.AudioResampler(format="fltp", rate=stream.rate)
+        to_float = av.AudioResampler(format="fltp", rate=rate)
         read = 0
         with container:
             frames = container.decode(stream)
             while True:
                 try:
                     frame = next(frames, None)
-                except av.FFmpegError as error:
-                    raise self._broken_off(read / stream.rate, str(error)) from error
-                for converted in to_float.resample(frame):
+                    parts = to_float.resample(frame)
+                except (av.FFmpegError, ValueError) as error:
+                    raise self._broken_off(read / rate, str(error)) from error
+                for converted in parts:
                     block = converted.to_ndarray().T  # (samples, channels)
                     read += len(block)
                     yield np.ascontiguousarray(block, np.float32)

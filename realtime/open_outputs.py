@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from earmark.models.errors import OutputError
+
 from .formats.writer import RecordWriter
 from .inputs import InputFile
 from .outputs import Outputs
@@ -48,6 +50,11 @@ class OpenOutputs:
         for file in self._open.values():
             file.stack.__exit__(kind, error, traceback)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all recordings have one writer."""
+        return self._outputs.is_shared
+
     def write(self, item: InputFile, records: Iterable[Record]) -> None:
         """Write records of a recording.
 
@@ -63,11 +70,21 @@ class OpenOutputs:
         file = self._open[item.name]
         for record in records:
             if file.writer is not None:
-                file.writer.write(record)
+                try:
+                    file.writer.write(record)
+                except OutputError as error:
+                    # What there is of its file goes away with it.
+                    file.stack.__exit__(type(error), error, error.__traceback__)
+                    file.stack, file.writer = ExitStack(), None
+                    raise
             file.count += 1
 
     def finish(self, item: InputFile) -> int:
-        """End the file of a recording, if it has one, and return how many records there were."""
+        """End the file of a recording, if it has one, and return how many records there were.
+
+        Raises:
+            OutputError: If its end cannot be written; there is no such file then.
+        """
         file = self._open.pop(item.name, _File())
         file.stack.close()
         return file.count

@@ -3,13 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import EarmarkError, OutputError, UsageError
 
+from .formats.file import written_file
+from .formats.guarded import GuardedWriter
 from .formats.writer import (
     FORMATS,
     Kind,
@@ -17,7 +19,6 @@ from .formats.writer import (
     check_installed,
     check_kind,
     open_writer,
-    written_file,
 )
 from .inputs import InputFile
 
@@ -55,7 +56,9 @@ class Outputs:
 
     def __enter__(self) -> Self:
         if self._folder is None:
-            self._shared = open_writer(self._form, sys.stdout, self._kind)
+            self._shared = GuardedWriter(
+                sys.stdout, lambda: open_writer(self._form, sys.stdout, self._kind)
+            )
         return self
 
     def __exit__(
@@ -64,8 +67,14 @@ class Outputs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._shared is not None:
+        # After a failure there is nothing to add to.
+        if self._shared is not None and kind is None:
             self._shared.close()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all recordings have one writer."""
+        return self._folder is None
 
     @contextmanager
     def writer_for(
@@ -78,7 +87,8 @@ class Outputs:
             metadata: What makes its records, for formats that have a place for it.
 
         Raises:
-            EarmarkError: If its file is there already, or cannot be written.
+            EarmarkError: If its file is there already.
+            OutputError: If it cannot be written, from then on or any time later.
         """
         if self._shared is not None:
             yield self._shared
@@ -87,17 +97,12 @@ class Outputs:
         path = self._path_for(item)
         beside = path.with_name(path.name + ".part")
         try:
-            with ExitStack() as stack:
-                try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    opened = written_file(self._form, beside, self._kind, metadata)
-                    writer = stack.enter_context(opened)
-                except OSError as error:
-                    raise EarmarkError(f"cannot write {path}: {error.strerror}") from error
+            _made(path.parent)
+            with written_file(self._form, beside, self._kind, metadata) as writer:
                 yield writer
-            os.replace(beside, path)
+            _rename(beside, path)
         finally:
-            with suppress(OSError):  # it is not there: it was renamed, or could not be made
+            with suppress(OSError):  # it was renamed, or could not be made, or the folder is gone
                 beside.unlink()
 
     def claim(self, item: InputFile) -> None:
@@ -128,3 +133,17 @@ class Outputs:
         folder = Path() if self._folder is None else self._folder
         # The whole name stays in it: street.wav and street.mp3 are two recordings.
         return folder / item.relative.with_name(item.relative.name + FORMATS[self._form].suffix)
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _rename(beside: Path, path: Path) -> None:
+    try:
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
 
-from .resampling import StreamResampler, mixed_down
+from .resampling import StreamResampler, check_rate, mixed_down
 
 _DTYPES: Final = {"s16le": "<i2", "s32le": "<i4", "f32le": "<f4"}
 
 #: Encodings of raw PCM: little-endian whole numbers of 16 or 32 bits, or floats.
 ENCODINGS: Final = tuple(_DTYPES)
+
+MOST_CHANNELS: Final = 1_024
 
 _FRAMES_AT_ONCE = 4_096
 
@@ -38,11 +40,9 @@ class PcmFormat:
     encoding: str = "s16le"
 
     def __post_init__(self) -> None:
-        if self.rate < 1 or self.channels < 1:
-            raise AudioError(
-                f"raw PCM needs a rate and channels of at least 1, got {self.rate} Hz and "
-                f"{self.channels} channels"
-            )
+        check_rate(self.rate, "raw PCM")
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise AudioError(f"raw PCM may have 1 to {MOST_CHANNELS} channels, got {self.channels}")
         if self.encoding not in ENCODINGS:
             raise AudioError(
                 f"unknown PCM encoding {self.encoding!r}; give one of {', '.join(ENCODINGS)}"
@@ -57,7 +57,7 @@ class PcmReader:
         pcm: What its bytes mean.
 
     Attributes:
-        non_finite: NaN and infinite samples that were replaced by silence so far.
+        non_finite: Samples that were NaN, infinite or absurdly loud and became silence so far.
     """
 
     expected_seconds: float | None = None

@@ -35,7 +35,12 @@ class Recorder(ABC):
 
     Args:
         on_problem: Called in that thread with what went wrong.
+
+    Attributes:
+        folder: That is written to.
     """
+
+    folder: Path
 
     def __init__(self, on_problem: Callable[[str], None]) -> None:
         self._on_problem = on_problem
@@ -64,7 +69,7 @@ class Recorder(ABC):
             self._write_new()
             self._finish()
         except (OSError, soundfile.SoundFileError, EarmarkError) as error:
-            self._on_problem(f"recording has stopped: {error}")
+            self._on_problem(f"recording to {self.folder} has stopped: {error}")
             self._release()
 
     @abstractmethod

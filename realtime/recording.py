@@ -47,8 +47,8 @@ class Recording:
         yield from stretches_of(self._blocks(reader), hop_samples)
         if reader.non_finite:
             self.problems.append(
-                f"{self.name}: {reader.non_finite} samples were NaN or infinite and were "
-                "taken for silence"
+                f"{self.name}: {reader.non_finite} samples were NaN or infinite, or "
+                "a million times full scale, and were taken for silence"
             )
 
     def _blocks(self, reader: BlockReader) -> Iterator[NDArray[np.float32]]:

@@ -1,17 +1,44 @@
 """Any rate to 16 kHz, block by block, as if it were done at once."""
 
+from typing import Final
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
+
+#: Of sound that is taken in (Hz). A second at 1 Hz would become 16,000 made-up samples.
+LOWEST_RATE: Final = 1_000
+HIGHEST_RATE: Final = 1_000_000
+
+#: Full scale is 1; what is louder than that by 120 dB is no sound, and would overflow in sums.
+LOUDEST: Final = 1e6
+
+
+def check_rate(rate: float, of: str) -> None:
+    """Make sure that sound has a rate that can be taken in.
+
+    Args:
+        rate: In Hz.
+        of: What has it, as it is told.
+
+    Raises:
+        AudioError: If it is not within what is allowed.
+    """
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(
+            f"{of} states a sample rate of {rate:.10g} Hz; it must lie between {LOWEST_RATE} and "
+            f"{HIGHEST_RATE} Hz"
+        )
 
 
 class StreamResampler:
     """Resamples one stream of mono blocks.
 
     Args:
-        rate: Of the incoming samples, in Hz.
+        rate: Of the incoming samples, in Hz; see ``check_rate``.
 
     Raises:
         ValueError: If the rate is not positive.
@@ -34,21 +61,22 @@ class StreamResampler:
 
 
 def mixed_down(block: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-    """Return the mean of the channels, and how many samples were not numbers.
+    """Return the mean of the channels, and how many samples were no sound.
 
-    A NaN or infinite sample becomes silence: one of them would poison a resampler for good.
+    A sample that is NaN, infinite or above ``LOUDEST`` becomes silence: one of them would poison a
+    resampler for good.
 
     Args:
         block: (samples, channels).
 
     Returns:
-        (samples,) float32, and the number of non-finite values replaced.
+        (samples,) float32, and the number of values replaced.
     """
-    # A finite sum is the common case and costs one pass; a sum that overflows only costs a second.
-    with np.errstate(over="ignore", invalid="ignore"):
-        is_clean = bool(np.isfinite(block.sum()))
-    bad = 0 if is_clean else int(np.count_nonzero(~np.isfinite(block)))
-    if bad:
-        block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+    bad = 0
+    # NaN is neither above nor below anything, and carries over to both.
+    if block.size and not (block.min() >= -LOUDEST and block.max() <= LOUDEST):
+        is_sound = np.abs(block) <= LOUDEST
+        bad = int(block.size - np.count_nonzero(is_sound))
+        block = np.where(is_sound, block, np.float32(0))
     mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
     return np.ascontiguousarray(mono, np.float32), bad

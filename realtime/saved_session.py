@@ -7,6 +7,7 @@ does not count.
 """
 
 import json
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError, EarmarkError
+from earmark.models.json_files import number_of, read_object, reason_of, text_of
+from earmark.models.metadata import MOST_TAGS
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .decoding import SoundReader
@@ -26,7 +29,11 @@ DESCRIPTION: Final = "session.json"
 SOUND: Final = "sound.flac"
 WINDOWS: Final = "windows.f32"
 
+#: Between two windows of a session (s).
+LONGEST_HOP: Final = 60.0
+
 _ROWS_AT_ONCE = 1_024
+_MOST_BRANCHES = 16
 
 
 def row_type(n_tags: int, n_branches: int) -> np.dtype[np.void]:
@@ -54,22 +61,22 @@ class SavedSession:
         self.folder = folder
         path = folder / DESCRIPTION
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            self.tags = tuple(str(tag) for tag in table["tags"])
-            self.branches = tuple(str(branch) for branch in table["branches"])
-            self.hop = float(table["hop"])
+            table = read_object(path)
+            self.tags = _names(table["tags"], "tags", MOST_TAGS)
+            self.branches = _names(table["branches"], "branches", _MOST_BRANCHES)
+            self.hop = _hop(table["hop"])
             version = table["format_version"]
         except FileNotFoundError as error:
             raise EarmarkError(
                 f"{folder} holds no recorded session: it has no {DESCRIPTION}; give a sound file, "
                 "or a folder that Earmark recorded"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EarmarkError(f"{path} cannot be read: {error!r}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise EarmarkError(f"{path} cannot be read: {reason_of(error)}") from error
         if version != FORMAT_VERSION:
             raise EarmarkError(
-                f"{path} has the format version {version!r}, this version of Earmark reads "
-                f"{FORMAT_VERSION}"
+                f"{path} has the format version {reprlib.repr(version)}, this version of Earmark "
+                f"reads {FORMAT_VERSION}"
             )
         self._reader = SoundReader(folder / SOUND)
         self.duration = self._reader.expected_seconds
@@ -104,9 +111,34 @@ class SavedSession:
         rows = row_type(len(self.tags), len(self.branches))
         with (self.folder / WINDOWS).open("rb") as file:
             while len(read := np.fromfile(file, rows, _ROWS_AT_ONCE)):
+                if not _are_windows(read):
+                    raise AudioError(
+                        f"{self.folder / WINDOWS} is broken: windows must begin at 0 or later and "
+                        f"have probabilities from 0 to 1; open {self.folder / SOUND} to tag it anew"
+                    )
                 yield from _results(read)
         if broken is not None:
             raise broken
+
+
+def _hop(value: object) -> float:
+    hop = number_of(value, "hop")
+    if not 0 < hop <= LONGEST_HOP:
+        raise ValueError(f"hop must lie between 0 and {LONGEST_HOP} s, got {hop}")
+    return hop
+
+
+def _names(value: object, name: str, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        raise TypeError(f"{name} must be a list of up to {most} names")
+    return tuple(text_of(item, f"a name in {name}") for item in value)
+
+
+def _are_windows(rows: NDArray[np.void]) -> bool:
+    probabilities = np.concatenate([rows["combined"].ravel(), rows["branches"].ravel()])
+    # NaN is neither.
+    are_shares = ((probabilities >= 0) & (probabilities <= 1)).all()
+    return bool(are_shares and ((rows["start"] >= 0) & (rows["start"] < 1 << 48)).all())
 
 
 def _results(rows: NDArray[np.void]) -> Iterator[WindowResult]:

@@ -36,7 +36,7 @@ def test_both_commands_are_shown_and_exist() -> None:
 
 def test_every_file_linked_is_there() -> None:
     named = re.findall(r"\]\(([\w./-]+)\)", README) + re.findall(
-        r"`((?:assets|training|models)/[\w./-]+)`", README
+        r"`((?:assets|training|models|tests)/[\w./-]+)`", README
     )
     assert named
     for name in named:

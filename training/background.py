@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.background import BACKGROUND, save_background
+from earmark.models.background import save_background
 from earmark.models.bundle import load_bundle
 from earmark.models.errors import EarmarkError
+from earmark.models.metadata import BACKGROUND
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .audio_cache import AudioCache, default_cache_folder

@@ -1,11 +1,12 @@
 """What is measured of a model beyond the clips of a fold: other collections, spoiled sound."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from earmark.models.json_files import read_object
 
 from .audio_cache import AudioCache
 from .curves import read_curve
@@ -73,6 +74,6 @@ def curves_of(folder: Path) -> dict[str, Curve]:
     curves = {stage: read_curve(path) for stage, path in found.items() if path.is_file()}
     report = folder / "report.json"
     if not curves and report.is_file():
-        earlier = json.loads(report.read_text(encoding="utf-8"))
+        earlier = read_object(report)
         curves = earlier.get("beyond", {}).get("curves", {})
     return curves

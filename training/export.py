@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Script, check and write the bundle."""
     import datetime
-    import json
 
     from earmark.models.bundle import save_bundle
     from earmark.models.errors import EarmarkError
+    from earmark.models.json_files import read_object
     from earmark.models.metadata import BundleMetadata
 
     from .run_folder import RunDescription, load_calibration, load_tagger
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     report = args.report or args.run / "report.json"
     if args.report is not None and not report.is_file():
         raise EarmarkError(f"there is no report {report}; make one with `earmark evaluate`")
-    measured = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    measured = read_object(report) if report.is_file() else {}
     metadata = BundleMetadata(
         name=args.name or args.bundle.resolve().name,
         vocabulary=description.vocabulary,

@@ -1,6 +1,5 @@
 """Before a training: which clips are learned from, and what is known of them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.json_files import read_json
 
 from .audio_cache import AudioCache
 from .datasets.corpus import Clip, Corpus
@@ -147,7 +147,7 @@ def _split(
     """Divide clips into learned from and held out, as this run did before where it did."""
     path = folder / "held_out.json"
     if path.is_file():
-        names = set(json.loads(path.read_text(encoding="utf-8")))
+        names = set(read_json(path))
         held = [clip for clip in corpus.clips if clip.path.name in names]
     elif recipe.data.validation_folds:
         held = list(corpus.in_folds(recipe.data.validation_folds).clips)

@@ -108,7 +108,7 @@ class Recipe:
             )
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RecipeError(f"{path} is not valid TOML: {error}") from error
         return cls.from_table(path.stem, table)
 

@@ -10,6 +10,7 @@ import torch
 
 from earmark.models.calibration import Calibration
 from earmark.models.errors import EarmarkError
+from earmark.models.json_files import read_object
 from earmark.models.tagger import Tagger, build_tagger
 from earmark.models.vocabulary import TagVocabulary
 
@@ -59,7 +60,7 @@ class RunDescription:
         path = folder / "run.json"
         if not path.is_file():
             raise EarmarkError(f"{folder} is no training run: it has no run.json")
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_object(path)
         return cls(
             recipe=Recipe.from_saved(table["recipe"]),
             vocabulary=TagVocabulary(tuple(table["tags"]), tuple(table["audioset_ids"])),
@@ -124,4 +125,4 @@ def load_calibration(folder: Path) -> Calibration:
     path = folder / "calibration.json"
     if not path.is_file():
         raise EarmarkError(f"the run in {folder} is not calibrated yet; finish it first")
-    return Calibration.from_table(json.loads(path.read_text(encoding="utf-8")))
+    return Calibration.from_table(read_object(path))

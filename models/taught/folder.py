@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from earmark.models.errors import BundleError, UsageError
+from earmark.models.errors import BundleError, JsonError, UsageError
+from earmark.models.json_files import read_object, reason_of
 
 from .tag import TaughtTag
 
@@ -124,18 +125,13 @@ def read_tag(path: Path) -> TaughtTag:
     """
     way_out = "delete it and teach the tag again, or export it again where it came from"
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        return TaughtTag.from_table(read_object(path))
     except FileNotFoundError as error:
         raise BundleError(f"there is no file {path}") from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path} cannot be read as JSON ({error}); {way_out}") from error
-    if not isinstance(table, dict):
-        raise BundleError(f"{path} holds no taught tag; {way_out}")
-    try:
-        return TaughtTag.from_table(table)
+    except JsonError as error:
+        raise BundleError(f"{error}; {way_out}") from error
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise BundleError(f"{path} is no taught tag: {reason}; {way_out}") from error
+        raise BundleError(f"{path} is no taught tag: {reason_of(error)}; {way_out}") from error
 
 
 def write_tag(tag: TaughtTag, path: Path) -> None:

@@ -81,8 +81,15 @@ def with_taught(bundle: Bundle, tags: Sequence[TaughtTag]) -> Bundle:
     """
     if not tags:
         return bundle
+    weights = [branch.state_dict() for branch in bundle.branches.values()]
+    inputs = sum(part["classifier.0.weight"].shape[1] for part in weights)
     for tag in tags:
         check_base(tag, bundle.metadata)
+        if len(tag.weight) != inputs:
+            raise BundleError(
+                f"the tag {tag.name!r} has {len(tag.weight)} weights, and {bundle.metadata.name} "
+                f"needs {inputs}; `earmark teach --again` teaches it anew from the same clips"
+            )
     return replace(
         bundle,
         metadata=described_with(bundle.metadata, tags),

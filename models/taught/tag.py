@@ -1,6 +1,7 @@
 """One taught tag, as plain values: what is kept in its file."""
 
 import hashlib
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.json_files import number_of, numbers_of, object_of, text_of
 from earmark.models.metadata import BundleMetadata
 
 FORMAT_VERSION: Final = 1
@@ -116,41 +118,35 @@ class TaughtTag:
         """
         if table.get("format_version") != FORMAT_VERSION:
             raise ValueError(
-                f"format_version is {table.get('format_version')!r}, this version of Earmark "
-                f"needs {FORMAT_VERSION}"
+                f"format_version is {reprlib.repr(table.get('format_version'))}, this version of "
+                f"Earmark needs {FORMAT_VERSION}"
             )
-        base = _object(table["base"], "base")
-        branches = _object(table["branches"], "branches")
-        rows = [_object(branches[name], name) for name in BRANCH_NAMES]
+        base = object_of(table["base"], "base")
+        branches = object_of(table["branches"], "branches")
+        rows = [object_of(branches[name], name) for name in BRANCH_NAMES]
+        weights = [numbers_of(row["weight"], "the weight of a branch") for row in rows]
+        if len({len(weight) for weight in weights}) > 1:
+            raise ValueError("branches must have weights of one length")
         return cls(
-            name=str(table["name"]),
-            base=BaseBundle(str(base["name"]), str(base["checksum"])),
-            weight=np.array(table["weight"], np.float32),
-            bias=_number(table["bias"]),
-            branch_weight=np.array([row["weight"] for row in rows], np.float32),
-            branch_bias=np.array([row["bias"] for row in rows], np.float32),
-            threshold=_number(table["threshold"]),
+            name=text_of(table["name"], "name"),
+            base=BaseBundle(
+                text_of(base["name"], "the name of base"),
+                text_of(base["checksum"], "the checksum of base"),
+            ),
+            weight=numbers_of(table["weight"], "weight"),
+            bias=number_of(table["bias"], "bias"),
+            branch_weight=np.stack(weights),
+            branch_bias=numbers_of([row["bias"] for row in rows], "the bias of a branch"),
+            threshold=number_of(table["threshold"], "threshold"),
             clips=_texts(table["clips"], "clips"),
             background=_texts(table["background"], "background"),
-            measured=_object(table["measured"], "measured"),
-            created=str(table.get("created", "")),
+            measured=object_of(table["measured"], "measured"),
+            created=text_of(table.get("created", ""), "created"),
         )
 
 
 def _plain(values: NDArray[np.float32]) -> list[float]:
     return [float(f"{value:.7g}") for value in values]
-
-
-def _object(value: object, name: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be an object")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{value!r} must be a number")
-    return float(value)
 
 
 def _texts(value: object, name: str) -> tuple[str, ...]:

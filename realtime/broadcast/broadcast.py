@@ -53,6 +53,11 @@ class Broadcast:
         """Tell some more sinks from now on."""
         self._sinks += sinks
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Names of the sinks that are still told."""
+        return tuple(sink.name for sink in self._sinks)
+
     def pump(self, timeout: float) -> list[WindowResult]:
         """Tell what has come since the last call, waiting up to ``timeout`` seconds for a window.
 

@@ -5,6 +5,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from earmark.models.json_files import parse_json
+
 from .folder import SUFFIX, UNFINISHED
 
 NAME = ".earmark-clips.jsonl"
@@ -109,7 +111,7 @@ class Ledger:
             return
         for line in text.splitlines():
             try:
-                record = json.loads(line)
+                record = parse_json(line)
                 if "unfinished" in record:
                     self._read_unfinished(str(record["unfinished"]))
                 else:

@@ -33,7 +33,7 @@ def config_words(path: Path, parser: argparse.ArgumentParser) -> list[str]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--config {path} is not valid TOML: {error}") from error
     known = _options_of(parser)
     words: list[str] = []

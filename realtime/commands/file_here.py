@@ -95,12 +95,15 @@ def _write(
         try:
             if recording.samples:
                 files.write(item, part.records)
+            count = files.finish(item) if part.is_last else 0
         except EarmarkError as error:
+            if files.is_shared:
+                raise  # what cannot be told of one recording cannot be told of the others
             problems[item.name].append(str(error))
+            count = -1
         if part.is_last:
             problems[item.name] += recording.problems
             bars.finish(1)
-            count = files.finish(item)
-            if recording.samples and not count and kind == "events":
+            if recording.samples and count == 0 and kind == "events":
                 bars.tell(f"{item.name}: nothing above the thresholds")
     return [problem for item in inputs for problem in problems[item.name]]

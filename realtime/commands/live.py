@@ -207,11 +207,15 @@ def _listen(
         return
     from earmark.realtime.records import TagChoice
     from earmark.realtime.sinks.lines import LinesSink
+    from earmark.realtime.sinks.log import LogSink
 
     choice = TagChoice(stream.tags, stream.branches, top=args.top, every=args.all_tags)
-    broadcast.add([LinesSink(form, sys.stdout, stream, choice, has_events=args.events)])
+    lines = LinesSink(form, sys.stdout, stream, choice, has_events=args.events)
+    broadcast.add([lines])
     while not is_over():
         broadcast.pump(0.05)
+        if lines.failure is not None and broadcast.told == (LogSink.name,):
+            raise lines.failure  # nobody is left to be told
 
 
 def _view(
@@ -251,6 +255,7 @@ def _summarize(session: "ListeningSession") -> None:
     )
     if source.non_finite:
         print(
-            f"earmark: {source.non_finite} samples were NaN or infinite and were taken for silence",
+            f"earmark: {source.non_finite} samples were NaN or infinite, or a million times full "
+            "scale, and were taken for silence",
             file=sys.stderr,
         )

@@ -1,10 +1,8 @@
 """The one interface of all formats, and the table of them."""
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Final, Literal, Protocol, TextIO, cast
 
@@ -93,38 +91,17 @@ def open_writer(name: str, stream: TextIO, kind: Kind) -> RecordWriter:
     return cast("WriterFactory", _module(name).Writer)(stream, kind)
 
 
-@contextmanager
-def written_file(
-    name: str, path: Path, kind: Kind, metadata: Mapping[str, str]
-) -> Iterator[RecordWriter]:
-    """Make a file and give its writer; it is complete when the context is left without an error.
-
-    Args:
-        name: Of the format.
-        path: Of the file; one that is there is replaced.
-        kind: Of the records.
-        metadata: What made the records, for formats that have a place for it.
+def open_binary_writer(
+    name: str, stream: BinaryIO, kind: Kind, metadata: Mapping[str, str]
+) -> RecordWriter:
+    """Return a writer of a format that is no text.
 
     Raises:
         UsageError: If the format cannot hold records of that kind.
         EarmarkError: If the package that writes it is not installed.
-        OSError: If the file cannot be written.
     """
     check_kind(name, kind)
-    module = _module(name)
-    writer: RecordWriter
-    if FORMATS[name].package is None:
-        with path.open("w", encoding="utf-8", newline="") as text:
-            writer = cast("WriterFactory", module.Writer)(text, kind)
-            yield writer
-            writer.close()
-    else:
-        with path.open("wb") as stream:
-            writer = cast("BinaryWriterFactory", module.Writer)(stream, kind, metadata)
-            try:
-                yield writer
-            finally:
-                writer.close()
+    return cast("BinaryWriterFactory", _module(name).Writer)(stream, kind, metadata)
 
 
 def check_installed(name: str) -> None:

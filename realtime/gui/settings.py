@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Final, Self
 
+from earmark.models.errors import JsonError
+from earmark.models.json_files import read_object
+
 THEMES: Final = ("dark", "light", "contrast")
 
 #: Perceptually uniform, and told apart by colour-blind eyes.
@@ -147,13 +150,11 @@ def settings_path() -> Path:
 def load_settings(path: Path) -> tuple[AppSettings, list[str]]:
     """Return the settings, defaults where there are none, and what could not be used."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_object(path)
     except FileNotFoundError:
         return AppSettings(), []
-    except (OSError, ValueError) as error:
-        return AppSettings(), [f"{path} cannot be read ({error}); the defaults are used"]
-    if not isinstance(table, dict):
-        return AppSettings(), [f"{path} holds no settings; the defaults are used"]
+    except JsonError as error:
+        return AppSettings(), [f"{error}; the defaults are used"]
     return AppSettings.from_table(table)
 
 

@@ -2,9 +2,11 @@
 
 from typing import TextIO
 
+from earmark.models.errors import OutputError
 from earmark.realtime.broadcast.items import Gap, Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
+from earmark.realtime.formats.guarded import GuardedWriter
 from earmark.realtime.formats.writer import FORMATS, Kind, open_writer
 from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import Record, TagChoice, event_record, window_record
@@ -26,6 +28,12 @@ class LinesSink:
         stream: What is listened to.
         choice: Which tags the records of windows list.
         has_events: Whether events are written, not windows; some formats have only them.
+
+    Attributes:
+        failure: Why nothing more is written, None while it is.
+
+    Raises:
+        OutputError: If the stream cannot be written; so does ``take``.
     """
 
     name = "lines"
@@ -35,12 +43,13 @@ class LinesSink:
     ) -> None:
         has_events = has_events or "windows" not in FORMATS[form].kinds
         self._kind: Kind = "events" if has_events else "windows"
-        self._writer = open_writer(form, output, self._kind)
+        self._writer = GuardedWriter(output, lambda: open_writer(form, output, self._kind))
         self._stream = stream
         self._choice = choice
         self._is_jsonl = form == "jsonl"
         self._liveness = Liveness.LISTENING
         self._is_closed = False
+        self.failure: OutputError | None = None
 
     def take(self, item: Item) -> None:
         """Write an item, if it is of those that are written."""
@@ -63,7 +72,7 @@ class LinesSink:
 
     def close(self) -> None:
         """Write what comes at the end."""
-        if not self._is_closed:
+        if not self._is_closed and self.failure is None:
             self._is_closed = True
             self._writer.close()
 
@@ -78,4 +87,8 @@ class LinesSink:
     def _write(self, record: Record, seconds: float) -> None:
         if self._is_jsonl:
             record = {**record, "time": time_of_day(self._stream, seconds)}
-        self._writer.write(record)
+        try:
+            self._writer.write(record)
+        except OutputError as error:
+            self.failure = error
+            raise

@@ -29,7 +29,7 @@ class AudioSource(Protocol):
 
     @property
     def non_finite(self) -> int:
-        """NaN and infinite samples that were replaced by silence."""
+        """Samples that were NaN, infinite or absurdly loud and became silence."""
 
     def start(self, write: Write) -> None:
         """Begin to hand blocks to ``write``, from one thread of the source's own.

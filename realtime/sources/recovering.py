@@ -110,7 +110,7 @@ class RecoveringSource:
 
     @property
     def non_finite(self) -> int:
-        """NaN and infinite samples that were replaced by silence."""
+        """Samples that were NaN, infinite or absurdly loud and became silence."""
         source = self._source
         return self._bad_before + (0 if source is None else source.non_finite)
 

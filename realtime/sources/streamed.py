@@ -52,7 +52,7 @@ class StreamedSource:
 
     @property
     def non_finite(self) -> int:
-        """NaN and infinite samples that were replaced by silence."""
+        """Samples that were NaN, infinite or absurdly loud and became silence."""
         return self._reader.non_finite
 
     def start(self, write: Write) -> None:

@@ -197,7 +197,40 @@ def test_broken_file_is_told_with_what_is_wrong(kettle, tmp_path, change, reason
         read_tag(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"name": "Kettle\x1b[2J"}, "printable characters"),
+        ({"name": ["Kettle"]}, "name must be text"),
+        ({"weight": "1" * 256}, "made of numbers"),
+        ({"weight": [1e39] * 256}, "finite numbers below"),
+        ({"weight": [[1.0]] * 256}, "made of numbers"),
+        ({"threshold": 10**400}, "20 digits, got 401"),
+        ({"threshold": True}, "must be a number"),
+        ({"base": []}, "base must be an object"),
+        ({"branches": {n: {"bias": 0, "weight": [1] * i} for i, n in enumerate(BRANCH_NAMES)}},
+         "weights of one length"),
+    ],
+)  # fmt: skip
+def test_hostile_file_of_a_tag_is_refused_in_a_line(kettle, tmp_path, change, reason) -> None:
+    path = tmp_path / "kettle.json"
+    text = json.dumps({**kettle.as_table(), **change}).replace("1e+39", "1e39")
+    path.write_text(text)
+    with pytest.raises(BundleError, match=reason) as caught:
+        read_tag(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_for_another_size_of_bundle_are_refused(tiny_bundle, kettle) -> None:
+    smaller = replace(
+        kettle, weight=kettle.weight[:128], branch_weight=kettle.branch_weight[:, :32]
+    )
+    with pytest.raises(BundleError, match="has 128 weights, and tiny needs 256"):
+        with_taught(tiny_bundle, [smaller])
+
+
 def test_file_that_is_no_json_is_told(tmp_path) -> None:
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(BundleError, match="cannot be read as JSON"):
+    with pytest.raises(BundleError, match="is not valid JSON"):
         read_tag(tmp_path / "x.json")

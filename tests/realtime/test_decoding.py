@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 
 import av
@@ -200,5 +201,80 @@ def test_empty_pipe_and_impossible_pcm_are_told() -> None:
         list(PcmReader(io.BytesIO(b"\x00"), PcmFormat()))
     with pytest.raises(AudioError, match="unknown PCM encoding 'mulaw'"):
         PcmFormat(encoding="mulaw")
-    with pytest.raises(AudioError, match="at least 1"):
+    with pytest.raises(AudioError, match="1 to 1024 channels"):
         PcmFormat(channels=0)
+
+
+def wav(path: Path, *, rate: int = 16_000, channels: int = 1, states: int | None = None) -> Path:
+    """Write a WAV of a tenth of a second whose header says what it likes."""
+    samples = bytes(3_200)
+    stated = len(samples) if states is None else states
+    form = struct.pack("<HHIIHH", 1, channels, rate, 0xFFFFFFFF, 2, 16)
+    path.write_bytes(
+        b"RIFF" + struct.pack("<I", 0xFFFFFFFF) + b"WAVEfmt " + struct.pack("<I", len(form)) + form
+        + b"data" + struct.pack("<I", stated) + samples
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001, 0x7FFFFFFF])
+def test_absurd_sample_rate_is_refused(tmp_path, rate) -> None:
+    with pytest.raises(AudioError, match="must lie between 1000 and 1000000 Hz"):
+        SoundReader(wav(tmp_path / "a.wav", rate=rate))
+
+
+@pytest.mark.parametrize("channels", [0, 1_025, 65_535])
+def test_absurd_number_of_channels_is_refused(tmp_path, channels) -> None:
+    with pytest.raises(AudioError, match=r"a\.wav"):
+        list(SoundReader(wav(tmp_path / "a.wav", channels=channels)))
+
+
+def test_length_far_beyond_the_file_takes_no_memory_and_no_time(tmp_path) -> None:
+    reader = SoundReader(wav(tmp_path / "a.wav", states=0xFFFFFFF0))
+    assert sum(len(block) for block in reader) == 1_600
+
+
+def test_samples_louder_than_any_sound_become_silence(tmp_path) -> None:
+    samples = np.full(16_000, 0.1, np.float32)
+    samples[[5, 7, 9]] = 3e38, -1e7, np.inf
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, "FLOAT")
+    reader = SoundReader(tmp_path / "a.wav")
+    assert np.abs(np.concatenate(list(reader))).max() < 0.2
+    assert reader.non_finite == 3
+
+
+def test_many_channels_are_read_in_small_blocks(tmp_path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros((100_000, 64), np.float32), 1_000_000, "PCM_16")
+    native = SoundReader(path)._native
+    assert next(native).size <= 1 << 20
+    native.close()
+
+
+def test_header_that_its_frames_contradict_is_told(tmp_path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(8_000, np.float32), 16_000, "PCM_16")
+    content = bytearray(path.read_bytes())
+    # 655,350 Hz, 6 channels of 28 bits: what frames say of themselves comes after it.
+    content[18:26] = (655_350 << 44 | 5 << 41 | 27 << 36 | 8_000).to_bytes(8, "big")
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"a\.flac"):
+        list(SoundReader(path))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.61, 0.77])
+def test_flac_that_was_never_closed_is_read_to_its_last_block(tmp_path, noise, kept) -> None:
+    samples = noise(seconds=4.0)
+    path = tmp_path / "a.flac"
+    with soundfile.SoundFile(path, "w", 16_000, 1, "PCM_16") as file:
+        file.write(samples)
+        file.flush()
+        content = path.read_bytes()  # as a kill leaves it: its header states no length
+    path.write_bytes(content[: int(len(content) * kept)])
+    found = []
+    with pytest.raises(AudioError, match="breaks off"):  # noqa: PT012 - what came before counts
+        for block in SoundReader(path):
+            found.append(block)  # noqa: PERF402
+    heard = np.concatenate(found)
+    assert len(heard) > kept * len(samples) - 2 * 4_096
+    np.testing.assert_allclose(heard, samples[: len(heard)], atol=1 / 2**15)

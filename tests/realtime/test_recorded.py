@@ -16,6 +16,7 @@ from earmark.realtime.inspector import Inspector
 from earmark.realtime.recorded_hearing import open_recording
 from earmark.realtime.recorder import ClipRecorder, SessionRecorder
 from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.saved_session import SavedSession, row_type
 from earmark.realtime.spooled_sound import SpooledSound
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
@@ -174,12 +175,50 @@ def test_folder_without_a_session_and_a_foreign_version_are_refused(tiny_bundle,
     with pytest.raises(EarmarkError, match="holds no recorded session"):
         open_recording(tmp_path, engine, hop=0.1)
     (tmp_path / "session.json").write_text("{")
-    with pytest.raises(EarmarkError, match="cannot be read"):
+    with pytest.raises(EarmarkError, match="is not valid JSON"):
         open_recording(tmp_path, engine, hop=0.1)
     table = {"tags": [], "branches": [], "hop": 0.1, "format_version": 99}
     (tmp_path / "session.json").write_text(json.dumps(table))
     with pytest.raises(EarmarkError, match="format version 99"):
         open_recording(tmp_path, engine, hop=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"hop": 0}, "hop must lie between 0 and 60"),
+        ({"hop": "0.1"}, "hop must be a number"),
+        ({"tags": "Dog"}, "list of up to 10000 names"),
+        ({"tags": ["x"] * 10_001}, "list of up to 10000 names"),
+        ({"tags": ["\x1b[2J"]}, "printable characters"),
+        ({"branches": ["x"] * 17}, "list of up to 16 names"),
+        ({"format_version": None}, "format version None"),
+    ],
+)
+def test_hostile_description_of_a_session_is_refused(tmp_path, change, reason) -> None:
+    table = {"tags": ["Dog"], "branches": ["pitch"], "hop": 0.1, "format_version": 1}
+    (tmp_path / "session.json").write_text(json.dumps({**table, **change}))
+    with pytest.raises(EarmarkError, match=reason) as caught:
+        SavedSession(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "probability"), [(0, np.nan), (0, 2.0), (-1, 0.5), (1 << 60, 0.5)]
+)
+def test_windows_that_are_none_are_refused(noise, tmp_path, start, probability) -> None:
+    ring = RingBuffer(1 << 15)
+    recorder = session_recorder(tmp_path / "odd", ring, ("Dog",), [])
+    ring.write(noise(1.5))
+    recorder.start()
+    recorder.close()
+    rows = np.zeros(1, row_type(1, 4))
+    rows["start"], rows["combined"] = start, probability
+    rows.tofile(tmp_path / "odd" / "windows.f32")
+    sound = SpooledSound()
+    with pytest.raises(AudioError, match="windows must begin at 0 or later"):
+        list(SavedSession(tmp_path / "odd").results(sound))
+    sound.close()
 
 
 def test_recording_never_overwrites(noise, tmp_path) -> None:
@@ -203,7 +242,7 @@ def test_disk_that_fails_ends_the_recording_and_is_told(
     ring.write(noise(1.0))
     recorder.start()
     wait_for(lambda: problems)
-    assert "recording has stopped" in problems[0]
+    assert "has stopped" in problems[0]
     assert "No space left" in problems[0]
     recorder.close()
     assert not recorder.is_recording

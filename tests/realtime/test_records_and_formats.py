@@ -8,7 +8,8 @@ import pytest
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.realtime.events import TagEvent
-from earmark.realtime.formats.writer import FORMATS, open_writer, written_file
+from earmark.realtime.formats.file import written_file
+from earmark.realtime.formats.writer import FORMATS, open_writer
 from earmark.realtime.inputs import find_inputs
 from earmark.realtime.outputs import Outputs
 from earmark.realtime.records import ClipMean, TagChoice, event_record, window_record
