@@ -9,7 +9,7 @@ from .graph import CONTRIB, Graph
 from .weights import Array, Weights, after, batch_norm, linear, part_of, weights_of
 
 _EPSILON: Final = 1e-5  # of torch's layer and batch normalizations
-_BLOCK: Final = 32  # weights that share a step when they are rounded
+_BLOCK: Final = 64  # weights that share a step when they are rounded
 _WIDEST_SCORE: Final = 80.0  # exp of more comes near the end of float32
 
 
