@@ -86,9 +86,7 @@ def _write_mel(graph: Graph, frames: str, window: Array, bands: Array, n_fft: in
     earlier = _cut(graph, frames, half, 0, -1)
     real = graph.op("MatMul", graph.op("Add", later, earlier), graph.floats(cosines))
     imaginary = graph.op("MatMul", graph.op("Sub", later, earlier), graph.floats(sines))
-    power = graph.op(
-        "Add", graph.op("Mul", real, real), graph.op("Mul", imaginary, imaginary)
-    )
+    power = graph.op("Add", graph.op("Mul", real, real), graph.op("Mul", imaginary, imaginary))
     return graph.op("MatMul", power, graph.floats(bands[is_in_a_band]))
 
 
