@@ -105,8 +105,9 @@ class EncoderGraph:
         joint = graph.affine(self._normalized(graph, tokens), weight, bias)
         joint = graph.reshape(joint, -1, count, 3 * self._heads, self._head_dim)
         joint = graph.op("Transpose", joint, perm=[0, 2, 3, 1])  # tokens in columns
-        parts = graph.ops("Split", joint, count=3, axis=1, num_outputs=3)
-        gathered = self._gathered(graph, *parts, self._largest_score(weight, bias))
+        queries, keys, values = graph.ops("Split", joint, count=3, axis=1, num_outputs=3)
+        largest = self._largest_score(weight, bias)
+        gathered = self._gathered(graph, queries, keys, values, largest)
         gathered = graph.op("Transpose", gathered, perm=[0, 3, 1, 2])
         gathered = graph.affine(
             graph.reshape(gathered, -1, inner), *linear(layer, "attention.output")
