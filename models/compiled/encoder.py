@@ -9,7 +9,7 @@ from .graph import CONTRIB, Graph
 from .weights import Array, Weights, after, batch_norm, linear, part_of, weights_of
 
 _EPSILON: Final = 1e-5  # of torch's layer and batch normalizations
-_BLOCK: Final = 32  # weights that share a step when they are rounded
+_BLOCK: Final = 64  # weights that share a step when they are rounded
 _WIDEST_SCORE: Final = 80.0  # exp of more comes near the end of float32
 
 
@@ -103,31 +103,30 @@ class EncoderGraph:
         cooled[:inner] = 1 / math.sqrt(self._head_dim)
         weight, bias = weight * cooled, bias * cooled
         joint = graph.affine(self._normalized(graph, tokens), weight, bias)
-        joint = graph.reshape(joint, -1, count, 3 * inner)
-        joint = graph.op("Transpose", joint, perm=[0, 2, 1])
-        joint = graph.reshape(joint, -1, 3 * self._heads, self._head_dim, count)
+        joint = graph.reshape(joint, -1, count, 3 * self._heads, self._head_dim)
+        joint = graph.op("Transpose", joint, perm=[0, 2, 3, 1])  # tokens in columns
         queries, keys, values = graph.ops("Split", joint, count=3, axis=1, num_outputs=3)
-        scores = graph.op("FusedMatMul", queries, keys, domain=CONTRIB, transA=1)
-        gathered = self._gathered(graph, scores, values, count, self._largest_score(weight, bias))
-        gathered = graph.op("Transpose", graph.reshape(gathered, -1, inner, count), perm=[0, 2, 1])
+        largest = self._largest_score(weight, bias)
+        gathered = self._gathered(graph, queries, keys, values, largest)
+        gathered = graph.op("Transpose", gathered, perm=[0, 3, 1, 2])
         gathered = graph.affine(
             graph.reshape(gathered, -1, inner), *linear(layer, "attention.output")
         )
         return graph.op("Add", tokens, gathered)
 
-    def _gathered(
-        self, graph: Graph, scores: str, values: str, count: int, largest_score: float
-    ) -> str:
+    @staticmethod
+    def _gathered(graph: Graph, queries: str, keys: str, values: str, largest_score: float) -> str:
         """Return the values weighted with the softmax of the scores, tokens in columns."""
         if largest_score > _WIDEST_SCORE:
+            scores = graph.op("FusedMatMul", queries, keys, domain=CONTRIB, transA=1)
             shares = graph.op("Softmax", scores, axis=-1)
             return graph.op("FusedMatMul", values, shares, domain=CONTRIB, transB=1)
         # No score can overflow, so none need be taken off first; and what is gathered is less to
-        # divide than the shares are.
+        # divide than the shares are. Queries in columns, their sums lie as what they divide.
+        scores = graph.op("FusedMatMul", keys, queries, domain=CONTRIB, transA=1)
         raised = graph.op("Exp", scores)
-        total = graph.op("ReduceSum", raised, graph.integers([-1]), keepdims=0)
-        gathered = graph.op("FusedMatMul", values, raised, domain=CONTRIB, transB=1)
-        return graph.op("Div", gathered, graph.reshape(total, -1, self._heads, 1, count))
+        total = graph.op("ReduceSum", raised, graph.integers([2]), keepdims=1)
+        return graph.op("Div", graph.op("MatMul", values, raised), total)
 
     def _largest_score(self, weight: Array, bias: Array) -> float:
         """Return what no query times a key can exceed: a normalized token has a bounded length."""

@@ -10,9 +10,13 @@ from .weights import Array, batch_norm, weights_of
 _EPSILON: Final = 1e-5  # of torch's batch normalization
 _CEILING: Final = 6.0  # of the activations: ReLU6
 
-# From this layer on, which leads to the first of 512 channels, the weights are many and the
+# From this layer on, the second with 256 channels, the weights are many and the
 # positions few: nine tenths of the weights, and sums long enough to even out what rounding does.
-_FIRST_IN_8_BITS: Final = 11
+_FIRST_IN_8_BITS: Final = 9
+
+# Steps of a weight on either side of zero. Seven bits: with eight, two products could overflow the
+# 16 bits in which processors without instructions for neural networks add them.
+_STEPS: Final = 63
 
 #: Every activation lies between 0 and 6, so that one step serves all layers and all sounds.
 _STEP: Final = _CEILING / 255
@@ -63,7 +67,7 @@ def _convolved_in_8_bits(
 ) -> str:
     """Return the activations of a layer, cut off at 0 and 6 by the 8 bits themselves."""
     largest = np.abs(kernel).reshape(len(kernel), -1).max(axis=1)
-    steps = np.maximum(largest, 1e-9) / 127
+    steps = np.maximum(largest, 1e-9) / _STEPS
     rounded = np.round(kernel / steps[:, None, None, None])
     bias = np.clip(np.round(shift / (_STEP * steps)), -(2**30), 2**30)
     entering = (graph.floats(_STEP), graph.bytes(0))
@@ -71,10 +75,9 @@ def _convolved_in_8_bits(
         "QLinearConv",
         value,
         *entering,
-        # Without a sign: products of two such bytes are summed exactly on every processor.
-        graph.bytes(rounded + 128),
+        graph.integers(rounded, np.int8),
         graph.floats(steps),
-        graph.bytes(np.full(len(kernel), 128)),
+        graph.integers(np.zeros(len(kernel)), np.int8),
         *entering,  # the same steps leave as enter
         graph.integers(bias, np.int32),
         **settings,

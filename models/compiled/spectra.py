@@ -23,10 +23,8 @@ def write_timbre(graph: Graph, frames: str, front_end: Any, projection: Array) -
         projection: (coefficients, d_model); the cosine transform goes into it.
     """
     mfcc = weights_of(front_end.mfcc)
-    waves = _waves(mfcc["MelSpectrogram.spectrogram.window"], mfcc["MelSpectrogram.mel_scale.fb"])
-    parts = graph.op("MatMul", frames, graph.floats(waves))
-    bands = np.tile(mfcc["MelSpectrogram.mel_scale.fb"], (2, 1))  # the same for both parts
-    mel = graph.op("MatMul", graph.op("Mul", parts, parts), graph.floats(bands))
+    window, bands = mfcc["MelSpectrogram.spectrogram.window"], mfcc["MelSpectrogram.mel_scale.fb"]
+    mel = _write_mel(graph, frames, window, bands, len(window))
     floor = graph.floats(1e-6)  # torchaudio's own
     level = graph.op("Log", graph.op("Add", mel, floor))
     return graph.op("MatMul", level, graph.floats(mfcc["dct_mat"][:, 1:] @ projection))
@@ -56,9 +54,7 @@ def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> str:
     at = first + np.arange(len(window) // piece)
     frames = graph.op("Gather", pieces, graph.integers(at), axis=1)
     frames = graph.reshape(frames, -1, len(first), len(window))
-    parts = graph.op("MatMul", frames, graph.floats(_waves(window, bands, n_fft)))
-    both = graph.floats(np.tile(bands, (2, 1)))
-    mel = graph.op("MatMul", graph.op("Mul", parts, parts), both)
+    mel = _write_mel(graph, frames, window, bands, n_fft)
     level = graph.op("Log", graph.op("Add", mel, graph.floats(float(log_mel.floor))))
     scale, shift = batch_norm(weights_of(front_end), "band_norm", _EPSILON)
     level = graph.op("Mul", level, graph.floats(scale))
@@ -67,8 +63,34 @@ def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> str:
     return graph.op("Unsqueeze", level, graph.integers([1]))
 
 
-def _waves(window: Array, bands: Array, n_fft: int | None = None) -> Array:
-    """Return (samples, 2 x frequencies), windowed cosines and then sines."""
-    n_fft = len(window) if n_fft is None else n_fft
-    phase = 2 * np.pi / n_fft * np.outer(np.arange(len(window)), np.arange(len(bands)))
-    return np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * window[:, None]
+def _write_mel(graph: Graph, frames: str, window: Array, bands: Array, n_fft: int) -> str:
+    """Return the power ``(..., n_mels)`` of frames ``(..., samples)`` in each band.
+
+    Seen from its middle a window is symmetric, cosines are and sines are not: what is equally far
+    from the middle is added for the ones and subtracted for the others, and half is multiplied.
+
+    Args:
+        graph: To write to.
+        frames: (..., samples).
+        window: (samples,), of which the first is 0, as torch's Hann window has it.
+        bands: (frequencies, n_mels).
+        n_fft: Samples that the lowest frequency but 0 takes.
+    """
+    half = len(window) // 2
+    is_in_a_band = bands.any(axis=1)
+    phase = 2 * np.pi / n_fft * np.outer(np.arange(half), np.flatnonzero(is_in_a_band))
+    rising = window[half:, None].copy()
+    cosines, sines = rising * np.cos(phase), rising * np.sin(phase)
+    cosines[0] /= 2  # the middle is its own mirror image
+    later = _cut(graph, frames, half, 2 * half, 1)
+    earlier = _cut(graph, frames, half, 0, -1)
+    real = graph.op("MatMul", graph.op("Add", later, earlier), graph.floats(cosines))
+    imaginary = graph.op("MatMul", graph.op("Sub", later, earlier), graph.floats(sines))
+    power = graph.op("Add", graph.op("Mul", real, real), graph.op("Mul", imaginary, imaginary))
+    return graph.op("MatMul", power, graph.floats(bands[is_in_a_band]))
+
+
+def _cut(graph: Graph, frames: str, start: int, end: int, step: int) -> str:
+    """Return every ``step``-th sample from ``start`` to before ``end``."""
+    bounds = [graph.integers([n]) for n in (start, end, -1, step)]
+    return graph.op("Slice", frames, *bounds)

@@ -26,8 +26,9 @@ from .waveform import write_waveform
 #: What is kept of a frame, for each branch that hears frames.
 _FRAME_BRANCHES: Final = ("pitch", "timbre", "waveform")
 
-# What is computed at once: more would leave the processor's cache, and take memory besides.
-_SAMPLES_AT_ONCE: Final = 4 * CHUNK_SAMPLES
+# What is computed at once: fewer chunks fetch the weights more often, and more frames would leave
+# the processor's cache.
+_BLOCKS_AT_ONCE: Final = 20
 _WINDOWS_AT_ONCE: Final = 32
 
 _Floats = NDArray[np.float32]
@@ -80,9 +81,9 @@ class CompiledTagger:
         session = self._blocks.get(blocks.shape[1])
         if session is None:
             return ()
-        most = _SAMPLES_AT_ONCE // blocks.shape[1]
         found = [
-            session.run(None, {"blocks": blocks[i : i + most]}) for i in range(0, len(blocks), most)
+            session.run(None, {"blocks": blocks[i : i + _BLOCKS_AT_ONCE]})
+            for i in range(0, len(blocks), _BLOCKS_AT_ONCE)
         ]
         return tuple(found[0]) if len(found) == 1 else tuple(map(np.concatenate, zip(*found)))
 

@@ -1,0 +1,94 @@
+"""What the compiled graphs do, counted; no clock is read."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from earmark.models.compiled.encoder import EncoderGraph
+from earmark.models.compiled.graph import Graph
+from earmark.models.compiled.mobilenet import write_mobilenet
+from earmark.models.compiled.spectra import write_log_mel, write_timbre
+from earmark.models.compiled.tagger import CompiledTagger
+from earmark.models.tagger import branches_of
+
+
+def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {value.name: numpy_helper.to_array(value) for value in model.graph.initializer}
+
+
+def test_layer_of_an_encoder_takes_nineteen_steps(tiny_tagger) -> None:
+    encoder = branches_of(tiny_tagger)["waveform"]
+    graph = Graph()
+    EncoderGraph(encoder).write(graph, graph.input("projected", ["windows", 40, 64]))
+    layers = len(encoder.encoder.layers)
+    around = 8 + 3 * (layers // encoder.encoder.pool_every)  # positions, pooling, classifier
+    assert len(graph.model().graph.node) <= 19 * layers + around
+
+
+def test_products_of_a_layer_are_as_many_whatever_its_heads(tiny_tagger) -> None:
+    graph = Graph()
+    encoder = branches_of(tiny_tagger)["waveform"]
+    EncoderGraph(encoder).write(graph, graph.input("projected", ["windows", 40, 64]))
+    kinds = Counter(node.op_type for node in graph.model().graph.node)
+    # Scores, what is gathered, and a perceptron's first layer; the others bring a bias with them.
+    assert kinds["FusedMatMul"] + kinds["MatMul"] == 3 * len(encoder.encoder.layers)
+
+
+@pytest.mark.parametrize(
+    ("branch", "samples", "frequencies", "bands"),
+    [("timbre", 400, 201, 40), ("neuralogram", 400, 257, 64)],
+)
+def test_spectrum_multiplies_half_a_window_by_each_frequency(
+    tiny_tagger, branch: str, samples: int, frequencies: int, bands: int
+) -> None:
+    front_end = branches_of(tiny_tagger)[branch].front_end
+    graph = Graph()
+    if branch == "timbre":
+        write_timbre(graph, graph.input("blocks", ["n", 400]), front_end, np.eye(12))
+    else:
+        write_log_mel(graph, graph.input("blocks", ["n", 1_600]), front_end)
+    model = graph.model()
+    known = constants(model)
+    multiplied = sum(
+        known[node.input[1]].size
+        for node in model.graph.node
+        if node.op_type == "MatMul" and known[node.input[1]].shape[1] >= bands
+    )
+    assert multiplied <= samples * frequencies + frequencies * bands
+
+
+def test_products_of_the_mobilenet_cannot_overflow_16_bits(tiny_tagger) -> None:
+    graph = Graph()
+    mobilenet = branches_of(tiny_tagger)["neuralogram"].front_end.mobilenet
+    images = graph.input("images", ["n", 1, 64, 11])
+    write_mobilenet(graph, images, mobilenet, np.eye(mobilenet.n_features), eight_bits=True)
+    model = graph.model()
+    known = constants(model)
+    rounded = [node for node in model.graph.node if node.op_type == "QLinearConv"]
+    assert len(rounded) == 18
+    for node in rounded:
+        weight = known[node.input[3]]
+        # With a sign, as processors have instructions for.
+        assert weight.dtype == np.int8
+        assert 2 * 255 * int(np.abs(weight.astype(int)).max()) < 2**15
+
+
+@pytest.mark.parametrize(("size", "calls"), [(1_600, 1), (400, 2)])
+def test_window_by_itself_fetches_the_weights_once_or_twice(
+    tiny_bundle, noise, size: int, calls: int
+) -> None:
+    tagger = CompiledTagger(tiny_bundle.branches, tiny_bundle.head, threads=1)
+    session, counted = tagger._blocks[size], []
+
+    class Counting:
+        def run(self, names, fed):
+            counted.append(len(fed["blocks"]))
+            return session.run(names, fed)
+
+    tagger._blocks[size] = Counting()
+    tagger.features(noise().reshape(-1, size))
+    assert len(counted) == calls
+    assert sum(counted) == 16_000 // size
