@@ -30,7 +30,9 @@ def test_nothing_is_unpickled_without_restriction() -> None:
 
 
 def test_json_of_files_is_read_within_limits() -> None:
-    assert users_of(r"json\.loads?\(") <= {"json_files.py", "portaudio.py", "startup.py"}
+    # The others read what another process of the same program has just written to them.
+    own = {"portaudio.py", "startup.py", "block_tagger.py", "ray_engine.py"}
+    assert users_of(r"json\.loads?\(") <= {"json_files.py", *own}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from earmark.models.errors import EarmarkError
+from earmark.models.json_files import parse_json, read_object
 from earmark.realtime.formats.parquet import Writer, metadata_of
 from earmark.realtime.formats.writer import Kind
 
@@ -71,7 +72,7 @@ class ArchiveDataset:
         return {
             name
             for file in self._files()
-            for name in json.loads(metadata_of(file).get(_RECORDINGS, "[]"))
+            for name in parse_json(metadata_of(file).get(_RECORDINGS, "[]"))
         }
 
     @contextmanager
@@ -116,7 +117,7 @@ class ArchiveDataset:
         path = self.folder / _MADE_BY
         if not path.exists():
             return
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path)
         names = sorted({*found, *self._made_by})
         changed = [name for name in names if found.get(name) != self._made_by.get(name)]
         if changed:

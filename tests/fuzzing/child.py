@@ -11,13 +11,14 @@ from pathlib import Path
 import av  # noqa: F401 - taken in before memory is measured
 import numpy as np
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.errors import EarmarkError
 from earmark.realtime.decoding import SoundReader
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import EventSettings
-from earmark.realtime.recording import Recording, RecordingOptions
+from earmark.realtime.many_recordings import tag_recordings
+from earmark.realtime.record_maker import RecordOptions
+from earmark.realtime.recording import Recording
 from earmark.realtime.records import TagChoice
 
 HOP_SAMPLES = 1_600
@@ -26,45 +27,37 @@ HOP_SAMPLES = 1_600
 MOST_MEMORY = 512 * 2**20
 
 
-class CountingEngine:
-    """Takes windows and tags nothing: what is tried is how they come to be."""
+def read(path: Path, bundle: Bundle | None) -> dict[str, object]:
+    """Read a file to its end, tag it where there is a bundle, and return how that went."""
+    recording = Recording(path.name, lambda: SoundReader(path))
+    try:
+        if bundle is None:
+            for stretch in recording.stretches(HOP_SAMPLES):
+                assert np.isfinite(stretch.samples).all(), "windows must be finite"
+        else:
+            _tag(recording, bundle)
+    except MemoryError:
+        return {"outcome": "memory", "why": traceback.format_exc()}
+    except Exception:
+        return {"outcome": "crash", "why": traceback.format_exc()}
+    if recording.problems:
+        outcome = "in part" if recording.samples else "refused"
+        return _told("\n".join(recording.problems), outcome, recording.duration)
+    return {"outcome": "ok", "why": "", "seconds": recording.duration}
 
-    def __init__(self) -> None:
-        self.windows = 0
 
-    def reset(self) -> None:
-        pass
-
-    def process_span(self, samples: np.ndarray, first: int, starts: list[int]) -> list[object]:
-        assert np.isfinite(samples).all(), "windows must be finite"
-        self.windows += len(starts)
-        return []
-
-
-def read(path: Path, engine: InferenceEngine | None) -> dict[str, object]:
-    """Read a file to its end and return how that went."""
-    counting = CountingEngine()
-    tags = () if engine is None else engine.bundle.metadata.vocabulary.names
-    options = RecordingOptions(
+def _tag(recording: Recording, bundle: Bundle) -> None:
+    tags = bundle.metadata.vocabulary.names
+    options = RecordOptions(
         kind="windows",
         choice=TagChoice(tags, BRANCH_NAMES),
         thresholds=np.full(len(tags), 0.5, np.float32),
         settings=EventSettings(),
         hop_samples=HOP_SAMPLES,
     )
-    try:
-        recording = Recording(path.name, SoundReader(path))
-        for record in recording.records(engine or counting, options):  # type: ignore[arg-type]
+    for tagged in tag_recordings([recording], bundle, options, readers=1, workers=1):
+        for record in tagged.records:
             assert all(0 <= p <= 1 for p in record["tags"].values()), record  # type: ignore[attr-defined]
-    except EarmarkError as error:
-        return _told(str(error), "refused", 0.0)
-    except MemoryError:
-        return {"outcome": "memory", "why": traceback.format_exc()}
-    except Exception:
-        return {"outcome": "crash", "why": traceback.format_exc()}
-    if recording.problems:
-        return _told("\n".join(recording.problems), "in part", recording.duration)
-    return {"outcome": "ok", "why": "", "seconds": recording.duration}
 
 
 def _told(message: str, outcome: str, seconds: float) -> dict[str, object]:
@@ -83,15 +76,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries say is no answer
     warnings.simplefilter("error")
-    engine = InferenceEngine(load_bundle(device="cpu"))
-    engine.process(np.zeros(16_000, np.float32), 0)
+    bundle = load_bundle(device="cpu")
+    InferenceEngine(bundle).process(np.zeros(16_000, np.float32), 0)
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (virtual + 2 * MOST_MEMORY,) * 2)
     began = resident()
     answers.write("{}\n")
     for line in sys.stdin:
         asked = json.loads(line)
-        found = read(Path(asked["path"]), engine if asked["tag"] else None)
+        found = read(Path(asked["path"]), bundle if asked["tag"] else None)
         if resident() - began > MOST_MEMORY:
             found["outcome"] = "memory"
         answers.write(json.dumps(found) + "\n")
