@@ -10,9 +10,9 @@ from .weights import Array, batch_norm, weights_of
 _EPSILON: Final = 1e-5  # of torch's batch normalization
 _CEILING: Final = 6.0  # of the activations: ReLU6
 
-# From this layer on, the second with 256 channels, the weights are many and the
+# From this layer on, which leads to the first of 512 channels, the weights are many and the
 # positions few: nine tenths of the weights, and sums long enough to even out what rounding does.
-_FIRST_IN_8_BITS: Final = 9
+_FIRST_IN_8_BITS: Final = 11
 
 # Steps of a weight on either side of zero. Seven bits: with eight, two products could overflow the
 # 16 bits in which processors without instructions for neural networks add them.
