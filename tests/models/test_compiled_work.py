@@ -68,7 +68,7 @@ def test_products_of_the_mobilenet_cannot_overflow_16_bits(tiny_tagger) -> None:
     model = graph.model()
     known = constants(model)
     rounded = [node for node in model.graph.node if node.op_type == "QLinearConv"]
-    assert len(rounded) == 18
+    assert len(rounded) == 16
     for node in rounded:
         weight = known[node.input[3]]
         # With a sign, as processors have instructions for.
