@@ -124,13 +124,19 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`earmark file ... | head`): nothing is left to say.
-        sys.stderr.close()
         return 0
 
 
 def program() -> NoReturn:
     """Run the command line as a program of its own, and end the process."""
     status = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What still waits for a reader that has gone would fail again at the interpreter's end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
     asked = _asked(sys.argv[1:])
     if asked is None or not COMMANDS[asked].leaves_at_once:
         sys.exit(status)
