@@ -15,6 +15,12 @@ MOST_UNPACKED: Final = 64 * 2**20
 _MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 0x1
 
+# What Python's reader of zip archives raises for broken ones, and for what it does not read:
+# versions to come, patches, strong encryption.
+_BROKEN: Final = (
+    BadZipFile, zlib.error, EOFError, OSError, ValueError, OverflowError, NotImplementedError,
+)  # fmt: skip
+
 
 def open_archive(content: bytes) -> ZipFile:
     """Return an archive of which every entry has a plain name and an allowed size.
@@ -27,7 +33,7 @@ def open_archive(content: bytes) -> ZipFile:
         raise ValueError(f"it is no zip archive: it begins with {content[:8]!r}")
     try:
         archive = ZipFile(io.BytesIO(content))
-    except (BadZipFile, ValueError, NotImplementedError, OverflowError) as error:
+    except _BROKEN as error:
         raise ValueError(f"its zip archive is broken: {error}") from error
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
@@ -62,7 +68,7 @@ def read_entry(archive: ZipFile, entry: ZipInfo) -> bytes:
         with archive.open(entry) as file:
             content = file.read(entry.file_size)
             is_all = len(content) == entry.file_size and not file.read(1)
-    except (BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+    except _BROKEN as error:
         raise ValueError(f"its entry {entry.filename[:80]!r} is broken: {error}") from error
     if not is_all:
         raise ValueError(

@@ -45,9 +45,13 @@ class GuardedWriter:
         except BrokenPipeError:
             raise  # whoever read it has gone, which is nothing to tell
         except OSError as error:
-            # What still waits in the stream would fail again when it is closed.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            let_go(self._stream)
             name = {"<stdout>": "standard output"}.get(self._stream.name, self._stream.name)
             raise OutputError(f"cannot write {name}: {error.strerror}") from error
+
+
+def let_go(stream: TextIO | BinaryIO) -> None:
+    """Lead a stream that failed nowhere: what still waits in it would fail again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,7 +1,6 @@
 """The ``earmark`` command: one table of commands, each imported only when it is asked for."""
 
 import argparse
-import contextlib
 import importlib
 import os
 import sys
@@ -129,23 +128,25 @@ def main(argv: list[str] | None = None) -> int:
 
 def program() -> NoReturn:
     """Run the command line as a program of its own, and end the process."""
+    # Closed streams are None, which nothing can be written to.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     status = main()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        # What still waits for a reader that has gone would fail again at the interpreter's end.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    except OSError as error:
+        from earmark.realtime.formats.guarded import let_go
+
+        let_go(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            print(f"earmark: cannot write standard output: {error.strerror}", file=sys.stderr)
+            status = status or 1
     asked = _asked(sys.argv[1:])
     if asked is None or not COMMANDS[asked].leaves_at_once:
         sys.exit(status)
     # A service is to be gone when it has closed all that it had open. What torch and ONNX Runtime
     # do at the interpreter's end (their pools of threads, their memory) takes longer than all of
     # that, seconds on a busy machine; and the system frees it anyway.
-    with contextlib.suppress(OSError, ValueError):  # whoever read our output may have gone
-        sys.stdout.flush()
-        sys.stderr.flush()
     os._exit(status)
 
 

@@ -226,9 +226,18 @@ def overlapping() -> bytes:
     return bytes(content)
 
 
+def flagged(flag: int) -> bytes:
+    """An entry that states a feature which Python's reader of archives lacks."""
+    content = bytearray(archive_of(("a/data.pkl", b"x"), ("a/constants.pkl", b"")))
+    content[content.index(b"PK\x01\x02") + 8] |= flag
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        (flagged(0x20), "its entry 'a/data.pkl' is broken"),
+        (flagged(0x40), "its entry 'a/data.pkl' is broken"),
         (bomb(), "100 MB unpacked, more than the 64 MB"),
         (lying_bomb(), "its entry 'a/data.pkl'|no constants"),
         (overlapping(), "they lie on each other"),

@@ -171,3 +171,20 @@ def test_one_full_file_among_many_that_are_written_at_once_takes_no_other_with_i
     told = capsys.readouterr().err.splitlines()
     assert told == [f"earmark: cannot write {output / '1.wav.csv'}.part: File too large"]
     assert sorted(path.name for path in output.iterdir()) == ["0.wav.csv", "2.wav.csv"]
+
+
+def ended(*words: object, **streams: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "earmark", *map(str, words)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **streams)
+
+
+@pytest.mark.parametrize("command", ["info", "live"])
+def test_program_without_a_standard_output_ends_as_it_would_with_one(
+    command, sounds, tiny_bundle_folder
+) -> None:
+    bundle = ("--bundle", tiny_bundle_folder, "--device", "cpu")
+    words = [sounds / "0.wav", "--format", "jsonl", *bundle]
+    shown = [tiny_bundle_folder] if command == "info" else words
+    done = ended(command, *shown, preexec_fn=lambda: os.close(1))
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
