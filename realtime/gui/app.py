@@ -84,8 +84,9 @@ def run_app(options: AppOptions) -> int:
     if options.screenshot is not None:
         screenshot = _Screenshot(window, options.screenshot, options.at or 0.0)
     # Python sees a signal only between its own instructions: the redraw timer brings it to them.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    # It may come in the middle of one, which is let go to its end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     app.exec()
     return 0 if screenshot is None or screenshot.is_saved else 1
 

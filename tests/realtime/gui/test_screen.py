@@ -139,6 +139,31 @@ def test_without_a_display_the_terminal_is_named(monkeypatch, capsys) -> None:
     assert main([]) == 1
 
 
+def test_signal_in_the_middle_of_a_redraw_closes_the_app_after_it(tmp_path) -> None:
+    interrupted = """
+import os, signal, sys
+from earmark.__main__ import main
+from earmark.realtime.history.stream import ObservedStream
+whole = ObservedStream.advance
+def advance(self, seconds):
+    found = whole(self, seconds)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return found
+ObservedStream.advance = advance
+sys.exit(main(["app", "--source", "demo"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
 def test_screenshot_of_what_cannot_be_opened_fails_with_the_reason(tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
     out = tmp_path / "app.png"
