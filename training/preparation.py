@@ -16,7 +16,7 @@ from .datasets.corpus import Clip, Corpus
 from .negatives import negative_clips
 from .recipe import Recipe
 from .run_folder import RunDescription, write_json
-from .splits import hold_out
+from .splits import hold_out, thinned
 from .teacher import read_teacher
 from .training_set import TrainingSet
 
@@ -158,4 +158,5 @@ def _split(
         write_json(path, sorted(clip.path.name for clip in held))
     fabric.barrier()
     set_aside = {clip.path for clip in held}
-    return [clip for clip in corpus.clips if clip.path not in set_aside], held
+    left = [clip for clip in corpus.clips if clip.path not in set_aside]
+    return thinned(left, recipe.data.share, recipe.seed), held

@@ -48,6 +48,7 @@ class DataSettings:
     validation_share: float = 0.1  # of the training clips, whole recordings at a time
     minimum_clips: int = 8  # a tag needs as many training clips
     stated_licence_only: bool = True
+    share: float = 1.0  # of the recordings that are left to learn from
     negatives: int = 0  # made-up clips of silence, hum and faint noise, which carry no tag
 
 
@@ -154,10 +155,20 @@ class Recipe:
             part: _build(kind, _table(name, model, part), f"{name}: model.{part}")
             for part, kind in parts.items()
         }
+        data = _build(DataSettings, _table(name, table, "data"), f"{name}: data")
+        if not 0 < data.share <= 1:
+            raise RecipeError(
+                f"{name}: data.share must lie above 0 and not above 1, got {data.share:g}"
+            )
+        if not 0 < data.validation_share < 1:
+            raise RecipeError(
+                f"{name}: data.validation_share must lie between 0 and 1, got "
+                f"{data.validation_share:g}"
+            )
         return cls(
             name=name,
             seed=seed,
-            data=_build(DataSettings, _table(name, table, "data"), f"{name}: data"),
+            data=data,
             model=dataclasses.replace(TaggerConfig(), **built),
             stages=stages,
         )

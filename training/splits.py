@@ -59,3 +59,22 @@ def hold_out(clips: Sequence[Clip], share: float, seed: int) -> tuple[list[Clip]
         [clip for clip in clips if clip.group not in held],
         [clip for clip in clips if clip.group in held],
     )
+
+
+def thinned(clips: Sequence[Clip], share: float, seed: int) -> list[Clip]:
+    """Return the clips of a share of the recordings; a smaller share is part of a larger one.
+
+    Args:
+        clips: In any order, which is kept.
+        share: Of the recordings, above 0 and at most 1.
+        seed: Another seed, other recordings.
+
+    Raises:
+        ValueError: If the share is out of range.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"the share learned from must lie above 0 and not above 1, got {share}")
+    groups = sorted({clip.group for clip in clips})
+    random.Random(seed).shuffle(groups)
+    kept = set(groups[: max(1, round(share * len(groups)))])
+    return [clip for clip in clips if clip.group in kept]

@@ -40,6 +40,8 @@ def test_stage_takes_what_it_does_not_say_from_training() -> None:
         ({"model": {"nose": {}}}, "unknown model part 'nose'"),
         ({"model": {"encoder": {"d_model": 6.4}}}, "d_model must be of type int"),
         ({"seed": "x"}, "seed must be a whole number"),
+        ({"data": {"share": 1.5}}, "share must lie above 0 and not above 1, got 1.5"),
+        ({"data": {"validation_share": 1}}, "validation_share must lie between 0 and 1, got 1"),
         ({"data": {"minimum_clips": True}}, "minimum_clips must be of type int"),
     ],
 )
