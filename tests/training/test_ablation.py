@@ -1,10 +1,8 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from earmark.models.config import EncoderConfig, TaggerConfig
 from earmark.training.ablation import compare_all, main
 from earmark.training.datasets.corpus import Clip
 from earmark.training.recipe import Recipe
@@ -75,7 +73,7 @@ def test_smaller_share_of_the_recordings_is_part_of_a_larger_one() -> None:
     quarter, half = thinned(clips, 0.25, 1), thinned(clips, 0.5, 1)
     assert len(quarter) == 10
     assert len(half) == 20
-    assert set(clip.path for clip in quarter) < set(clip.path for clip in half)
+    assert {clip.path for clip in quarter} < {clip.path for clip in half}
     assert thinned(clips, 1.0, 1) == clips
 
 
