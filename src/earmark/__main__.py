@@ -124,6 +124,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (`earmark file ... | head`): nothing is left to say.
         return 0
+    except OSError as error:
+        # Expected by no command: most often a full disk behind what it prints.
+        where = f": {error.filename}" if error.filename else ""
+        print(f"earmark: {error.strerror or error}{where}", file=sys.stderr)
+        return 1
 
 
 def program() -> NoReturn:

@@ -68,6 +68,17 @@ def test_file_to_a_full_standard_output_is_told_in_one_line(
     assert told == [f"earmark: cannot write {FULL}: No space left on device"]
 
 
+def test_what_a_command_draws_on_a_full_standard_output_is_told_in_one_line(
+    tiny_bundle_folder,
+) -> None:
+    command = [sys.executable, "-m", "earmark", "info", str(tiny_bundle_folder)]
+    with FULL.open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[0] == "earmark: No space left on device"
+    assert "Traceback" not in ended.stderr
+
+
 def test_live_with_nobody_left_to_tell_ends(run, sounds, monkeypatch, capsys) -> None:
     with FULL.open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
