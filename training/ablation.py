@@ -219,7 +219,7 @@ def run(args: argparse.Namespace) -> int:
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     """Return a recipe whose stages all have so many epochs."""
     stages = {
-        name: replace(settings, epochs=epochs, restart_after=0)
+        name: replace(settings, epochs=epochs, restarts=())
         for name, settings in recipe.stages.items()
     }
     return replace(recipe, stages=stages)

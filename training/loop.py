@@ -115,15 +115,14 @@ def fit(
 def learning_rate(step: int, total_steps: int, settings: StageSettings) -> float:
     """Return the rate of a step: a linear rise, then half a cosine down to the final rate.
 
-    After as many epochs as the settings say it begins anew.
+    After each restart that the settings name it begins anew.
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
     """
-    restart = total_steps * settings.restart_after // settings.epochs
-    if restart:
-        step, total_steps = (
-            (step - restart, total_steps - restart) if step >= restart else (step, restart)
-        )
+    starts = [total_steps * epoch // settings.epochs for epoch in (0, *settings.restarts)]
+    begun = max(start for start in starts if start <= step)
+    total_steps = min((s for s in starts if s > step), default=total_steps) - begun
+    step -= begun
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     done = (step - settings.warmup_steps) / max(1, total_steps - settings.warmup_steps)

@@ -62,7 +62,7 @@ class StageSettings:
     learning_rate: float = 2e-4
     final_learning_rate: float = 1e-6
     warmup_steps: int = 0
-    restart_after: int = 0  # epochs; then the learning rate begins anew, once; 0: never
+    restarts: tuple[int, ...] = ()  # after so many epochs the learning rate begins anew
     weight_decay: float = 0.0
     loss: Loss = "huber"
     mixup: float = 0.0  # alpha of the Beta distribution; 0: none
@@ -221,8 +221,14 @@ def _checked(setting: "dataclasses.Field[object]", value: object, where: str) ->
             raise RecipeError(f"{where}: {setting.name} must be one of {allowed}, got {value!r}")
         return value
     wanted = type(setting.default)
-    if wanted is tuple and isinstance(value, list):
-        return tuple(str(item) for item in value)
+    if wanted is tuple and isinstance(value, list | tuple):
+        if get_args(setting.type)[0] is str:
+            return tuple(str(item) for item in value)
+        if any(type(item) is not int or item < 1 for item in value):
+            raise RecipeError(
+                f"{where}: {setting.name} must be a list of whole numbers from 1 on, got {value!r}"
+            )
+        return tuple(value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not wanted:

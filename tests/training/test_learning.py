@@ -165,11 +165,11 @@ def test_learning_rate_rises_then_falls_to_its_end() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_learning_rate_begins_anew_after_a_restart() -> None:
+def test_learning_rate_begins_anew_after_each_restart() -> None:
     kept = {"learning_rate": 1.0, "final_learning_rate": 0.1, "warmup_steps": 10}
-    whole = StageSettings(epochs=3, restart_after=1, **kept)
-    rates = [learning_rate(step, 330, whole) for step in range(330)]
-    for part in (slice(0, 110), slice(110, 330)):
+    whole = StageSettings(epochs=6, restarts=(1, 3), **kept)
+    rates = [learning_rate(step, 660, whole) for step in range(660)]
+    for part in (slice(0, 110), slice(110, 330), slice(330, 660)):
         alone = len(rates[part])
         assert rates[part] == [
             learning_rate(step, alone, StageSettings(**kept)) for step in range(alone)

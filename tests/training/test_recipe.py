@@ -34,6 +34,7 @@ def test_stage_takes_what_it_does_not_say_from_training() -> None:
         ({"training": {"epochs": -1}}, "epochs must not be negative"),
         ({"training": {"loss": "mse"}}, "loss must be one of"),
         ({"training": {"regularizer": "none"}}, "regularizer must be one of"),
+        ({"training": {"restarts": [0]}}, "restarts must be a list of whole numbers from 1 on"),
         ({"training": {"mix_sounds": 1}}, "mix_sounds must be of type bool"),
         ({"training": []}, "must be a table"),
         ({"stage": {"smell": {}}}, "unknown stage 'smell'"),
