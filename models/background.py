@@ -4,7 +4,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,26 @@ from .metadata import BACKGROUND, BundleMetadata
 from .parts import checksum_of, read_part
 
 
-def read_background(folder: Path, metadata: BundleMetadata) -> NDArray[np.float32] | None:
-    """Return the embeddings of windows of other sound, (windows, inputs of the head).
+@dataclass(frozen=True)
+class Background:
+    """Sound that is not the one being taught.
+
+    Args:
+        embeddings: Of its windows, (windows, inputs of the head).
+        within: Covariance of the windows of one recording, (inputs, inputs): directions in which
+            embeddings differ though what sounds is the same.
+    """
+
+    embeddings: NDArray[np.float32]
+    within: NDArray[np.float32]
+
+
+def read_background(folder: Path, metadata: BundleMetadata) -> Background | None:
+    """Return the background of a bundle, or None where it brings none.
 
     Args:
         folder: Of the bundle.
         metadata: Of the same; it states the checksum of the background.
-
-    Returns:
-        The embeddings, or None where the bundle brings none.
 
     Raises:
         BundleError: If the file is missing, was altered, or holds something else.
@@ -35,16 +46,29 @@ def read_background(folder: Path, metadata: BundleMetadata) -> NDArray[np.float3
     content = read_part(folder, BACKGROUND, metadata, way_out=way_out)
     try:
         archive = open_archive(content)
-        embeddings = _array(read_entry(archive, archive.getinfo("embeddings.npy")))
+        arrays = [
+            _array(read_entry(archive, archive.getinfo(f"{name}.npy")))
+            for name in ("embeddings", "within")
+        ]
+        background = Background(*arrays)
+        _check_sizes(background)
     except (KeyError, ValueError) as error:
         raise BundleError(
             f"{folder / BACKGROUND} holds no background: {error}; {way_out}"
         ) from error
-    return embeddings
+    return background
+
+
+def _check_sizes(background: Background) -> None:
+    inputs, found = background.embeddings.shape[1], background.within.shape
+    if found != (inputs, inputs):
+        raise ValueError(
+            f"its covariance is {found[0]} x {found[1]}, but there are {inputs} inputs"
+        )
 
 
 def _array(content: bytes) -> NDArray[np.float32]:
-    """Return (windows, inputs) of numpy's own format, of plain numbers that are all there."""
+    """Return a table in numpy's own format, of plain numbers that are all there."""
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("its numbers are not in version 1.0 of numpy's format")
@@ -61,14 +85,12 @@ def _array(content: bytes) -> NDArray[np.float32]:
     return values
 
 
-def save_background(
-    folder: Path, embeddings: NDArray[np.float32], origin: Mapping[str, object]
-) -> None:
+def save_background(folder: Path, background: Background, origin: Mapping[str, object]) -> None:
     """Add a background to a bundle, and its checksum and origin to ``bundle.json``.
 
     Args:
         folder: Of the bundle.
-        embeddings: (windows, inputs of the head); kept in half precision.
+        background: Its embeddings are kept in half precision.
         origin: What the windows were cut from, with the licences.
 
     Raises:
@@ -76,7 +98,11 @@ def save_background(
     """
     metadata = BundleMetadata.read(folder)
     buffer = io.BytesIO()
-    np.savez(buffer, embeddings=embeddings.astype(np.float16))
+    np.savez(
+        buffer,
+        embeddings=background.embeddings.astype(np.float16),
+        within=background.within.astype(np.float32),
+    )
     beside = folder / f"{BACKGROUND}.tmp"
     beside.write_bytes(buffer.getvalue())
     os.replace(beside, folder / BACKGROUND)

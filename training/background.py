@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.background import save_background
+from earmark.models.background import Background, save_background
 from earmark.models.bundle import load_bundle
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.metadata import BACKGROUND
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .audio_cache import AudioCache, default_cache_folder
 from .datasets.corpus import Clip
 from .datasets.open_corpus import open_corpus
-from .model import open_model
+from .model import Model, open_model
 from .negatives import negative_clips
 from .predictions import embed
 from .training_set import cut_windows
@@ -55,12 +55,15 @@ def run(args: argparse.Namespace) -> int:
     waveforms = cache.load_all([clip.path for clip in clips])
     made_up = negative_clips(n_made_up, _SEED)
     windows = [one_window(waveform, i) for i, waveform in enumerate([*waveforms, *made_up])]
-    embeddings = embed(open_model(args.bundle, args.device), windows)
+    model = open_model(args.bundle, args.device)
+    embeddings = embed(model, windows)
     # Cross-validation holds out stretches: each is to have its share of what is made up.
     place = np.concatenate([np.linspace(0, 1, len(clips)), np.linspace(0, 1, n_made_up)])
     save_background(
         args.bundle,
-        embeddings[np.argsort(place, kind="stable")],
+        Background(
+            embeddings[np.argsort(place, kind="stable")], covariance_within(model, waveforms)
+        ),
         {
             "corpus": corpus.name,
             "folds": list(args.folds),
@@ -72,6 +75,31 @@ def run(args: argparse.Namespace) -> int:
     size = (args.bundle / BACKGROUND).stat().st_size / 1e6
     print(f"wrote {args.bundle / BACKGROUND}: {len(embeddings)} windows, {size:.1f} MB")
     return 0
+
+
+def covariance_within(
+    model: Model, waveforms: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return how the embeddings of a recording differ from each other, (inputs, inputs).
+
+    Measured on two windows of each recording, one out of the first third of where it may lie and
+    one out of the last.
+
+    Raises:
+        UsageError: If no recording is half as long again as a window.
+    """
+    generator = np.random.default_rng(_SEED)
+    windows = []
+    for waveform in waveforms:
+        spare = len(waveform) - WINDOW_SAMPLES
+        if spare >= WINDOW_SAMPLES // 2:
+            starts = generator.uniform((0, 2 * spare / 3), (spare / 3, spare)).astype(int)
+            windows += [waveform[start : start + WINDOW_SAMPLES] for start in starts]
+    if not windows:
+        raise UsageError("no recording of these folds is 1.5 s long; give longer ones")
+    found = embed(model, windows)
+    difference = found[0::2] - found[1::2]
+    return np.asarray(difference.T @ difference / (2 * len(difference)), np.float32)
 
 
 def _spread(clips: Sequence[Clip], most: int) -> list[Clip]:

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-# How far the background's covariance is drawn to a round one: few clips tell little of directions
-# in which the background hardly moves.
+# How far a covariance is drawn to a round one: few clips tell little of directions in which sound
+# hardly moves.
 _SHRINKAGE = 0.1
 
 # Weight decay of the logistic regression, on whitened embeddings.
@@ -72,22 +72,31 @@ class Tail:
         return self.start + self.scale * float(np.log((1 - _TAIL) / share))
 
 
-def fit_row(clips: Sequence[_Floats], background: _Floats, rivals: Sequence[_Floats] = ()) -> Row:
+def fit_row(
+    clips: Sequence[_Floats],
+    background: _Floats,
+    rivals: Sequence[_Floats] = (),
+    within: _Floats | None = None,
+) -> Row:
     """Fit logistic regression of clips against background.
 
-    The embeddings are whitened by the background first, so that weight decay treats directions in
-    which sounds differ much, and those in which they differ little, alike. A clip counts once,
-    however long it is; clips and background count alike in all.
+    The embeddings are whitened first by how the windows of one recording differ: weight decay
+    then spares directions that tell sounds apart, which few clips cannot show. Where that is not
+    known they are whitened by the background. A clip counts once, however long it is; clips and
+    background count alike in all.
 
     Args:
         clips: For each clip the embeddings of its windows, (windows, inputs).
         background: (windows, inputs) of other sound.
         rivals: As ``clips``, of the other taught tags.
+        within: Covariance of the windows of one recording, (inputs, inputs).
 
-    Source: shrinkage as in Ledoit and Wolf, "A well-conditioned estimator for large-dimensional
+    Source: Hatch et al., "Within-class covariance normalization for SVM-based speaker recognition"
+    (2006); shrinkage as in Ledoit and Wolf, "A well-conditioned estimator for large-dimensional
     covariance matrices" (2004), with a fixed intensity.
     """
-    center, whitening = _whitening(background)
+    center = background.astype(np.float64).mean(axis=0)
+    whitening = _whitening(_covariance(background) if within is None else within)
     positive, other = np.concatenate(clips), [background, *rivals]
     inputs = (np.concatenate([positive, *other]) - center) @ whitening
     share = _RIVALS_SHARE if rivals else 0.0
@@ -102,14 +111,16 @@ def fit_row(clips: Sequence[_Floats], background: _Floats, rivals: Sequence[_Flo
     return Row(joint.astype(np.float32), float(bias - center @ joint))
 
 
-def _whitening(background: _Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    values = background.astype(np.float64)
-    center = values.mean(axis=0)
-    covariance = (values - center).T @ (values - center) / len(values)
+def _covariance(values: _Floats) -> NDArray[np.float64]:
+    apart = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
+    return np.asarray(apart.T @ apart / len(values))
+
+
+def _whitening(covariance: NDArray[np.floating]) -> NDArray[np.float64]:
     spread = np.trace(covariance) / len(covariance) or 1.0
     drawn = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * spread * np.eye(len(covariance))
     sizes, directions = np.linalg.eigh(drawn)
-    return center, directions / np.sqrt(sizes)
+    return np.asarray(directions / np.sqrt(sizes))
 
 
 def _logistic(

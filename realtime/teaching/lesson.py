@@ -31,12 +31,14 @@ class Lesson:
         background: (windows, inputs) of other sound, a second each.
         rivals: As ``clips``, of the other taught tags.
         alarms_per_hour: That may be expected where the sound is not.
+        within: Covariance of the windows of one recording, (inputs, inputs), where it is known.
     """
 
     clips: Sequence[_Floats]
     background: _Floats
     rivals: Sequence[_Floats]
     alarms_per_hour: float
+    within: _Floats | None = None
 
     def of_branch(self, index: int) -> "Lesson":
         """Return the same with the embeddings of one branch only."""
@@ -47,6 +49,7 @@ class Lesson:
             self.background[:, part],
             [clip[:, part] for clip in self.rivals],
             self.alarms_per_hour,
+            None if self.within is None else self.within[part, part],
         )
 
 
@@ -117,7 +120,7 @@ def learn(lesson: Lesson) -> tuple[Row, Expectation]:
         alarms_per_hour=float((of_background >= limit).sum() / hours),
         background_hours=hours,
     )
-    row = fit_row(lesson.clips, lesson.background, lesson.rivals)
+    row = fit_row(lesson.clips, lesson.background, lesson.rivals, lesson.within)
     return row.moved(limit, tail.scale), expectation
 
 
@@ -134,6 +137,7 @@ def _held_out_scores(lesson: Lesson) -> tuple[list[float], _Floats]:
             [clip for i, clip in enumerate(lesson.clips) if i not in held],
             lesson.background[part_of != part],
             lesson.rivals,
+            lesson.within,
         )
         for i in held:
             of_clips[i] = float(row.scores(lesson.clips[i]).max())

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.background import Background
 from earmark.models.calibration import Calibration
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
@@ -57,7 +58,7 @@ class Found:
 
 def measure(
     examples: Sequence[Example],
-    background: _Floats,
+    background: Background,
     *,
     n_clips: int,
     alarms_per_hour: float,
@@ -69,7 +70,7 @@ def measure(
 
     Args:
         examples: Of classes, and of other sound.
-        background: (windows, inputs) to teach against.
+        background: To teach against.
         n_clips: To teach each class from, each of another group.
         alarms_per_hour: Allowed to each class.
         seed: Of the draw.
@@ -80,7 +81,9 @@ def measure(
     for name in names:
         rivals = [clip.lesson for other in names if other != name for clip in taught[other]]
         clips = [clip.lesson for clip in taught[name]]
-        row, expected[name] = learn(Lesson(clips, background, rivals, alarms_per_hour))
+        row, expected[name] = learn(
+            Lesson(clips, background.embeddings, rivals, alarms_per_hour, background.within)
+        )
         rows.append(row)
     groups = {clip.group for clips in taught.values() for clip in clips}
     right: dict[str, list[bool]] = {name: [] for name in names}

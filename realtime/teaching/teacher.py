@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.background import Background
 from earmark.models.bundle import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
@@ -75,14 +76,14 @@ class Teacher:
 
     Args:
         bundle: Without taught tags.
-        background: (windows, inputs) that it brings along, or None.
+        background: That it brings along, or None.
         tell: Told in a line what is being done.
     """
 
     def __init__(
         self,
         bundle: Bundle,
-        background: _Floats | None,
+        background: Background | None,
         *,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -113,6 +114,7 @@ class Teacher:
             background=self._all_background(assignment.background),
             rivals=[self.listen(rival.read()) for rival in assignment.rivals],
             alarms_per_hour=assignment.alarms_per_hour,
+            within=None if self._background is None else self._background.within,
         )
         self._tell(f"cross-validating on {len(lesson.background)} windows of other sound")
         row, expectation = learn(lesson)
@@ -152,7 +154,7 @@ class Teacher:
         return np.asarray(found[is_loud], np.float32)
 
     def _all_background(self, recordings: Sequence[ClipSpan]) -> _Floats:
-        parts = [] if self._background is None else [self._background]
+        parts = [] if self._background is None else [self._background.embeddings]
         for recording in recordings:
             self._tell(f"background: {recording.path.name}")
             sound = recording.read_any_length()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.background import BACKGROUND, read_background, save_background
+from earmark.models.background import BACKGROUND, Background, read_background, save_background
 from earmark.models.bundle import load_bundle, save_bundle, torchscript
 from earmark.models.calibration import Calibration
 from earmark.models.config import HeadConfig, NeuralogramConfig, TaggerConfig, WaveformConfig
@@ -358,6 +358,7 @@ def test_background_of_anything_but_a_table_of_numbers_is_refused(folder) -> Non
         replace_part(folder, BACKGROUND, content)
         with pytest.raises(BundleError, match="holds no background"):
             read_background(folder, BundleMetadata.read(folder))
-    save_background(folder, np.full((2, 4), np.nan, np.float32), {})
+    numbers = np.full((4, 4), np.nan, np.float32)
+    save_background(folder, Background(numbers, numbers), {})
     with pytest.raises(BundleError, match="must be finite"):
         read_background(folder, BundleMetadata.read(folder))

@@ -30,7 +30,7 @@ def test_background_belongs_to_its_bundle(with_background) -> None:
     bundle = load_bundle(with_background, device="cpu")
     found = read_background(with_background, bundle.metadata)
     assert found is not None
-    assert found.shape == (40, 256)
+    assert found.embeddings.shape == (40, 256)
     origin = bundle.metadata.sources["background"]
     assert origin["made_up_windows"] == 4
     assert origin["folds"] == ["1", "2", "3", "4"]
@@ -44,7 +44,7 @@ def test_background_is_what_the_runtime_hears(with_background, manifest) -> None
     decoded = decode(first).astype(np.float16).astype(np.float32)  # as the cache keeps it
     window = background.one_window(decoded, 0)
     wanted = Embedder(bundle).embed(window, 16_000)[0]
-    nearest = np.abs(found - wanted).max(axis=1).min()
+    nearest = np.abs(found.embeddings - wanted).max(axis=1).min()
     assert nearest < 5e-3
 
 

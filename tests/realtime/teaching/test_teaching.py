@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from earmark.models.background import Background
 from earmark.models.errors import AudioError, UsageError
 from earmark.realtime.teaching.clips import ClipSpan
 from earmark.realtime.teaching.embedder import Embedder
@@ -84,6 +85,20 @@ def test_row_does_not_depend_on_how_often_a_clip_is_cut() -> None:
     doubled = [np.concatenate([few[0], few[0]]), *few[1:]]
     found, wanted = fit_row(doubled, background), fit_row(few, background)
     np.testing.assert_allclose(found.weight, wanted.weight, atol=1e-2)
+
+
+def test_directions_in_which_a_recording_differs_from_itself_do_not_tell_sounds_apart() -> None:
+    background = cloud(2_000, seed=11)
+    # The clips share a shift in two directions; in one of them any recording moves about.
+    shift = np.zeros(WIDTH, np.float32)
+    shift[:2] = 3.0
+    within = np.eye(WIDTH, dtype=np.float32)
+    within[1, 1] = 25.0
+    shifted = [clip + shift for clip in clips(4, 0.0)]
+    row = fit_row(shifted, background, within=within)
+    assert abs(row.weight[1]) < 0.3 * abs(row.weight[0])
+    plain = fit_row(shifted, background)
+    assert abs(plain.weight[1]) > 0.7 * abs(plain.weight[0])
 
 
 def test_sounds_that_stand_apart_are_heard_and_the_background_is_not() -> None:
@@ -170,7 +185,11 @@ def test_measure_counts_what_is_right_and_what_is_an_alarm() -> None:
     quiet = [example("", 40 + i, 0.0) for i in range(40)]
     loud = [example("", 100, 9.0), example("", 101, 9.0, frozenset({"Kettle"}))]
     found = measure(
-        [*apart, *quiet, *loud], cloud(2_000, seed=3), n_clips=5, alarms_per_hour=1.0, seed=0
+        [*apart, *quiet, *loud],
+        Background(cloud(2_000, seed=3), np.eye(WIDTH, dtype=np.float32)),
+        n_clips=5,
+        alarms_per_hour=1.0,
+        seed=0,
     )
     assert found.right == {"Kettle": 1.0, "Toaster": 1.0}
     assert found.alarms == {"Kettle": 1, "Toaster": 0}
