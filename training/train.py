@@ -1,6 +1,7 @@
 """``earmark train``: a recipe and a data set to a trained run."""
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Literal, cast
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("runs/default"),
         help="folder of the run; a run that was interrupted there is gone on with",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="in the place of the recipe's: other clips held out"
     )
     parser.add_argument(
         "--stages",
@@ -66,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise UsageError(f"there is no stage {unknown[0]!r}; stages are {', '.join(STAGES)}")
     recipe = Recipe.read(args.recipe)
+    if args.seed is not None:
+        if args.seed < 0:
+            raise UsageError(f"--seed must not be negative, got {args.seed}")
+        recipe = dataclasses.replace(recipe, seed=args.seed)
     fabric = Fabric(
         accelerator=args.device,
         devices=args.devices,

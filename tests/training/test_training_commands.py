@@ -149,3 +149,12 @@ def test_demo_clip_is_cut_as_planned(tmp_path: Path) -> None:
     assert not clip[:8_000].any()
     assert clip[16_000] == pytest.approx(0.5, abs=1e-3)
     assert not clip[24_000:].any()
+
+
+def test_seed_takes_the_place_of_the_recipes(manifest: Path, tmp_path: Path, capsys) -> None:
+    words = ["train", str(manifest), "--recipe", "smoke", "--stages", "timbre", "--device", "cpu"]
+    words += ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--seed"]
+    assert main([*words, "3"]) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["seed"] == 3
+    assert main([*words, "-1"]) == 2
+    assert "--seed must not be negative" in capsys.readouterr().err
