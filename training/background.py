@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from earmark.models.background import Background, save_background
 from earmark.models.bundle import load_bundle
@@ -22,15 +23,20 @@ from earmark.models.timebase import WINDOW_SAMPLES
 from .audio_cache import AudioCache, default_cache_folder
 from .datasets.corpus import Clip
 from .datasets.open_corpus import open_corpus
-from .model import Model, open_model
+from .model import open_model
 from .negatives import negative_clips
 from .predictions import embed
+from .progress import StageProgress
 from .training_set import cut_windows
 
 #: Half a kilobyte each: 2.6 MB.
 MOST_WINDOWS = 5_000
 
 _MADE_UP_SHARE = 0.1
+
+# As many recordings show how one differs from itself.
+_MOST_PAIRS = 1_500
+
 _SEED = 2_000_003
 
 
@@ -52,18 +58,26 @@ def run(args: argparse.Namespace) -> int:
     n_made_up = round(_MADE_UP_SHARE * MOST_WINDOWS)
     clips = _spread(corpus.clips, MOST_WINDOWS - n_made_up)
     cache = AudioCache(args.cache or default_cache_folder())
-    waveforms = cache.load_all([clip.path for clip in clips])
     made_up = negative_clips(n_made_up, _SEED)
-    windows = [one_window(waveform, i) for i, waveform in enumerate([*waveforms, *made_up])]
-    model = open_model(args.bundle, args.device)
-    embeddings = embed(model, windows)
+    with StageProgress(Console(stderr=True)) as progress:
+        waveforms = cache.load_all(
+            [clip.path for clip in clips], lambda done, all_: progress.show("clips", done, all_)
+        )
+        windows = [one_window(waveform, i) for i, waveform in enumerate([*waveforms, *made_up])]
+        pairs = pairs_within(waveforms)
+        heard = embed(
+            open_model(args.bundle, args.device),
+            [*windows, *pairs],
+            progress=lambda done, all_: progress.show("windows", done, all_),
+        )
+    embeddings, paired = heard[: len(windows)], heard[len(windows) :]
+    apart = paired[0::2] - paired[1::2]
+    within = np.asarray(apart.T @ apart / (2 * len(apart)), np.float32)
     # Cross-validation holds out stretches: each is to have its share of what is made up.
     place = np.concatenate([np.linspace(0, 1, len(clips)), np.linspace(0, 1, n_made_up)])
     save_background(
         args.bundle,
-        Background(
-            embeddings[np.argsort(place, kind="stable")], covariance_within(model, waveforms)
-        ),
+        Background(embeddings[np.argsort(place, kind="stable")], within),
         {
             "corpus": corpus.name,
             "folds": list(args.folds),
@@ -77,29 +91,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def covariance_within(
-    model: Model, waveforms: Sequence[NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Return how the embeddings of a recording differ from each other, (inputs, inputs).
+def pairs_within(waveforms: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Return two windows of each of many recordings, (16000,) each, one pair after the other.
 
-    Measured on two windows of each recording, one out of the first third of where it may lie and
-    one out of the last.
+    The first comes out of the first third of where a window may lie, the second out of the last.
 
     Raises:
         UsageError: If no recording is half as long again as a window.
     """
+    longer = [w for w in waveforms if len(w) >= 3 * WINDOW_SAMPLES // 2]
+    if not longer:
+        raise UsageError("no recording of these folds is 1.5 s long; give longer ones")
+    chosen = np.linspace(0, len(longer) - 1, min(_MOST_PAIRS, len(longer))).round().astype(int)
     generator = np.random.default_rng(_SEED)
     windows = []
-    for waveform in waveforms:
+    for waveform in (longer[i] for i in chosen):
         spare = len(waveform) - WINDOW_SAMPLES
-        if spare >= WINDOW_SAMPLES // 2:
-            starts = generator.uniform((0, 2 * spare / 3), (spare / 3, spare)).astype(int)
-            windows += [waveform[start : start + WINDOW_SAMPLES] for start in starts]
-    if not windows:
-        raise UsageError("no recording of these folds is 1.5 s long; give longer ones")
-    found = embed(model, windows)
-    difference = found[0::2] - found[1::2]
-    return np.asarray(difference.T @ difference / (2 * len(difference)), np.float32)
+        starts = generator.uniform((0, 2 * spare / 3), (spare / 3, spare)).astype(int)
+        windows += [waveform[start : start + WINDOW_SAMPLES] for start in starts]
+    return windows
 
 
 def _spread(clips: Sequence[Clip], most: int) -> list[Clip]:

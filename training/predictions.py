@@ -77,13 +77,19 @@ def predict(
 
 
 @torch.inference_mode()
-def embed(model: Model, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def embed(
+    model: Model,
+    windows: Sequence[NDArray[np.float32]],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.float32]:
     """Return the embeddings of windows of (16000,), the branches' side by side."""
     found = []
     for first in range(0, len(windows), _WINDOWS_AT_ONCE):
         batch = torch.from_numpy(np.stack(windows[first : first + _WINDOWS_AT_ONCE]))
         outputs = [branch(batch.to(model.device)) for branch in model.branches.values()]
         found.append(torch.cat([embedding for embedding, _ in outputs], dim=1).cpu().numpy())
+        progress(min(first + _WINDOWS_AT_ONCE, len(windows)), len(windows))
     return np.concatenate(found)
 
 

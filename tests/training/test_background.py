@@ -7,6 +7,7 @@ import pytest
 
 from earmark.models.background import read_background
 from earmark.models.bundle import load_bundle
+from earmark.models.errors import UsageError
 from earmark.realtime.teaching.embedder import Embedder
 from earmark.training import background, unknown_classes
 from earmark.training.audio_cache import decode
@@ -69,3 +70,13 @@ def test_coarsely_labelled_clips_may_hold_a_class() -> None:
     piano = [clip("a", "Piano", "Music"), clip("b", "Piano", "Music", "Loud")]
     assert unknown_classes.may_hold(clip("c", "Music"), piano)
     assert not unknown_classes.may_hold(clip("d", "Music", "Flute"), piano)
+
+
+def test_pairs_are_two_places_of_one_recording() -> None:
+    sounds = [np.arange(n, dtype=np.float32) for n in (15_000, 24_000, 80_000)]
+    pairs = background.pairs_within(sounds)
+    assert [len(window) for window in pairs] == [16_000] * 4
+    for first, second in (pairs[:2], pairs[2:]):
+        assert first[0] < second[0]
+    with pytest.raises(UsageError, match=r"1\.5 s long"):
+        background.pairs_within(sounds[:1])
