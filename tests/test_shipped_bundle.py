@@ -120,6 +120,6 @@ def test_background_to_teach_against_is_small_and_belongs_to_the_bundle(bundle) 
     # After other weights were exported: python -m earmark.training.background
     found = read_background(shipped_bundle(), bundle.metadata)
     assert found is not None
-    assert len(found) >= 3_600  # an hour: rarer alarms cannot be told from none
+    assert len(found.embeddings) >= 3_600  # an hour: rarer alarms cannot be told from none
     assert (shipped_bundle() / BACKGROUND).stat().st_size < 3_000_000
     assert "5" not in bundle.metadata.sources["background"]["folds"]
