@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 _SHRINKAGE = 0.1
 
 # Weight decay of the logistic regression, on whitened embeddings.
-_WEIGHT_DECAY = 0.01
+_WEIGHT_DECAY = 0.002
 
 # Of all that speaks against a clip's sound: what the clips of other taught tags say.
 _RIVALS_SHARE = 0.3
@@ -20,8 +20,12 @@ _RIVALS_SHARE = 0.3
 # Newton's method is there after a dozen steps, or never.
 _MOST_STEPS = 50
 
-# From this quantile on, scores of the background are taken for the tail of an exponential.
-_TAIL = 0.98
+# So many of the background's highest scores are taken for the tail of an exponential: further in
+# it falls more slowly, and would let expect more alarms than there are.
+_TAIL_WINDOWS = 25
+
+# At most this share of a small background.
+_WIDEST_TAIL = 0.1
 
 _Floats = NDArray[np.float32]
 
@@ -54,22 +58,25 @@ class Tail:
     Args:
         start: Score from which on the tail is exponential.
         scale: Each step of it makes scores rarer by a factor of e.
+        share: Of the windows that reach the start.
     """
 
     start: float
     scale: float
+    share: float
 
     @classmethod
     def of(cls, scores: _Floats) -> Self:
         """Fit the tail of the scores of many windows."""
-        start = float(np.quantile(scores, _TAIL))
+        share = min(_TAIL_WINDOWS / len(scores), _WIDEST_TAIL)
+        start = float(np.quantile(scores, 1 - share))
         above = scores[scores > start] - start
         # A background that is all alike has no tail; the smallest keeps scores finite.
-        return cls(start, max(float(above.mean()) if len(above) else 0.0, 1e-3))
+        return cls(start, max(float(above.mean()) if len(above) else 0.0, 1e-3), share)
 
     def score_of(self, share: float) -> float:
         """Return the score that this share of the windows reaches."""
-        return self.start + self.scale * float(np.log((1 - _TAIL) / share))
+        return self.start + self.scale * float(np.log(self.share / share))
 
 
 def fit_row(
