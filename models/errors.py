@@ -9,6 +9,9 @@ EarmarkError
     UsageError     an option with an impossible value
 """
 
+import sys
+from collections.abc import Callable
+
 
 class EarmarkError(Exception):
     """Something outside the program is wrong; the message names it and the way out."""
@@ -36,3 +39,12 @@ class OutputError(EarmarkError):
 
 class UsageError(EarmarkError):
     """An option of a command has a value that it cannot have."""
+
+
+def exit_status(run: Callable[[], int]) -> int:
+    """Run a tool and return its exit status: 1, with the error in a line, where it is told one."""
+    try:
+        return run()
+    except EarmarkError as error:
+        sys.stderr.write(f"earmark: {error}\n")
+        return 1

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from earmark.models.branches import Branch
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import UsageError, exit_status
 from earmark.models.tagger import branches_of, build_tagger
 from earmark.models.timebase import WINDOW_SAMPLES
 
@@ -26,15 +26,14 @@ from .audio_cache import AudioCache, default_cache_folder
 from .bootstrap import Interval, compare
 from .datasets.open_corpus import open_corpus
 from .head_stage import clip_means
+from .markdown import table_lines
 from .pipeline import train
 from .preparation import Training, prepare
 from .progress import StageProgress
 from .recipe import DataSettings, Recipe
 from .run_folder import load_weights, write_json
-from .training_set import TrainingSet, cut_windows, places_of
+from .training_set import TrainingSet, places_of, window_batches
 from .variants import Variant, variants
-
-_WINDOWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -72,19 +71,19 @@ def compare_all(
 def as_markdown(found: Sequence[Row], *, stage: str, recipe: Recipe, clips: int) -> str:
     """Return the table as Markdown, what costs most first."""
     settings = recipe.stages[stage]
+    cells = {"**the recipe**": [f"{found[0].map:.1f}", ""]}
+    for row in sorted(found[1:], key=lambda row: row.map):
+        gain = f"{row.gain.value:+.1f} [{row.gain.low:+.1f}, {row.gain.high:+.1f}]"
+        cells[row.name] = [f"{row.map:.1f}", gain]
     lines = [
         f"`{stage}` with the recipe `{recipe.name}`, but {settings.epochs} epochs of "
         f"{settings.windows_per_epoch} windows: macro mAP of the {clips} clips held out. In "
         "brackets: 95 % of the bootstrap resamples of the clips.",
         "",
-        "| | macro mAP | beside the recipe |",
-        "| --- | ---: | ---: |",
-        f"| **the recipe** | {found[0].map:.1f} | |",
+        *table_lines(("macro mAP", "beside the recipe"), cells),
+        "",
     ]
-    for row in sorted(found[1:], key=lambda row: row.map):
-        gain = f"{row.gain.value:+.1f} [{row.gain.low:+.1f}, {row.gain.high:+.1f}]"
-        lines.append(f"| {row.name} | {row.map:.1f} | {gain} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 @torch.inference_mode()
@@ -92,10 +91,10 @@ def clip_probabilities(branch: Branch, clips: TrainingSet) -> NDArray[np.float32
     """Return what a branch hears in clips, the mean over the seconds of each, (clips, tags)."""
     branch = branch.eval()
     places = places_of(clips.waveforms, WINDOW_SAMPLES)
-    found = []
-    for first in range(0, len(places), _WINDOWS_AT_ONCE):
-        windows = cut_windows(clips.waveforms, places[first : first + _WINDOWS_AT_ONCE])
-        found.append(torch.sigmoid(branch(torch.from_numpy(windows))[1]))
+    found = [
+        torch.sigmoid(branch(torch.from_numpy(windows))[1])
+        for windows in window_batches(clips.waveforms, places)
+    ]
     owners = torch.tensor([clip for clip, _ in places])
     return np.asarray(clip_means(torch.cat(found), owners).numpy(), np.float32)
 
@@ -240,11 +239,8 @@ def main() -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="earmark.training.ablation", description=__doc__)
     add_arguments(parser)
-    try:
-        return run(parser.parse_args())
-    except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
-        return 1
+    args = parser.parse_args()
+    return exit_status(lambda: run(args))
 
 
 if __name__ == "__main__":

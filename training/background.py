@@ -16,7 +16,7 @@ from rich.console import Console
 
 from earmark.models.background import Background, save_background
 from earmark.models.bundle import load_bundle
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import UsageError, exit_status
 from earmark.models.metadata import BACKGROUND
 from earmark.models.timebase import WINDOW_SAMPLES
 
@@ -131,11 +131,8 @@ def main() -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="earmark.training.background", description=__doc__)
     add_arguments(parser)
-    try:
-        return run(parser.parse_args())
-    except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
-        return 1
+    args = parser.parse_args()
+    return exit_status(lambda: run(args))
 
 
 if __name__ == "__main__":

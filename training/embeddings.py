@@ -12,9 +12,7 @@ from earmark.models.timebase import WINDOW_SAMPLES
 
 from .recipe import StageSettings
 from .stages import batches_per_epoch, epoch_of, windows_of
-from .training_set import TrainingSet, cut_windows, places_of
-
-_WINDOWS_AT_ONCE = 64
+from .training_set import WINDOWS_AT_ONCE, TrainingSet, places_of, window_batches
 
 Progress = Callable[[int, int], None]
 
@@ -53,12 +51,10 @@ def embed_windows(
 ) -> Embeddings:
     """Return the embeddings of each second of each clip, as a file would be tagged."""
     places = places_of(training_set.waveforms, WINDOW_SAMPLES)
-    found = []
-    for first in range(0, len(places), _WINDOWS_AT_ONCE):
-        chosen = places[first : first + _WINDOWS_AT_ONCE]
-        batch = torch.from_numpy(cut_windows(training_set.waveforms, chosen))
-        found.append(_embed(tagger, batch, device))
-        progress(min(first + _WINDOWS_AT_ONCE, len(places)), len(places))
+    found: list[tuple[Tensor, Tensor]] = []
+    for windows in window_batches(training_set.waveforms, places):
+        found.append(_embed(tagger, torch.from_numpy(windows), device))
+        progress(min(len(found) * WINDOWS_AT_ONCE, len(places)), len(places))
     clips = [clip for clip, _ in places]
     return Embeddings(
         embeddings=torch.cat([e for e, _ in found]),
@@ -83,7 +79,7 @@ def mixed_embeddings(
     head learns from mixtures holds for new sounds as well.
     """
     # Batches of another size would be other mixtures, but no others to learn from.
-    settings = replace(settings, batch_size=_WINDOWS_AT_ONCE)
+    settings = replace(settings, batch_size=WINDOWS_AT_ONCE)
     epoch = epoch_of(
         training_set, windows_of(training_set), settings, is_waveform=True, shard=0, shards=1
     )

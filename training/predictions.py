@@ -12,9 +12,7 @@ from earmark.models.head import N_SUBSETS
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .model import Model
-from .training_set import cut_windows, places_of
-
-_WINDOWS_AT_ONCE = 64
+from .training_set import WINDOWS_AT_ONCE, places_of, window_batches
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,13 @@ def predict(
     """
     places = places_of(waveforms, hop_samples)
     subsets, branches = [], []
-    for first in range(0, len(places), _WINDOWS_AT_ONCE):
-        chosen = places[first : first + _WINDOWS_AT_ONCE]
-        batch = torch.from_numpy(cut_windows(waveforms, chosen)).to(model.device)
+    for windows in window_batches(waveforms, places):
+        batch = torch.from_numpy(windows).to(model.device)
         outputs = [branch(batch) for branch in model.branches.values()]
         joint = torch.cat([embedding for embedding, _ in outputs], dim=1)
         subsets.append(model.head.subsets(joint).cpu().numpy())
         branches.append(torch.stack([logits for _, logits in outputs], dim=1).cpu().numpy())
-        progress(min(first + _WINDOWS_AT_ONCE, len(places)), len(places))
+        progress(min(len(branches) * WINDOWS_AT_ONCE, len(places)), len(places))
     logits = np.concatenate(subsets, axis=1)
     return Predictions(
         subsets=_calibrated(logits, model.calibration),
@@ -85,11 +82,11 @@ def embed(
 ) -> NDArray[np.float32]:
     """Return the embeddings of windows of (16000,), the branches' side by side."""
     found = []
-    for first in range(0, len(windows), _WINDOWS_AT_ONCE):
-        batch = torch.from_numpy(np.stack(windows[first : first + _WINDOWS_AT_ONCE]))
+    for first in range(0, len(windows), WINDOWS_AT_ONCE):
+        batch = torch.from_numpy(np.stack(windows[first : first + WINDOWS_AT_ONCE]))
         outputs = [branch(batch.to(model.device)) for branch in model.branches.values()]
         found.append(torch.cat([embedding for embedding, _ in outputs], dim=1).cpu().numpy())
-        progress(min(first + _WINDOWS_AT_ONCE, len(windows)), len(windows))
+        progress(min(first + WINDOWS_AT_ONCE, len(windows)), len(windows))
     return np.concatenate(found)
 
 

@@ -13,19 +13,14 @@ from typing import Any
 import numpy as np
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import UsageError, exit_status
 from earmark.models.json_files import read_object
 
+from .markdown import table_lines
 from .report import Figures
+from .report_files import COLUMNS
 
-_COLUMNS = {
-    "map": "macro mAP",
-    "lrap": "LRAP",
-    "top_1": "top-1",
-    "top_5_first_label": "top-5 first label",
-    "top_5_recall": "top-5 recall",
-    "top_5_any_hit": "top-5 any hit",
-}
+_SHOWN = ("map", "lrap", "top_1", "top_5_first_label", "top_5_recall", "top_5_any_hit")
 
 
 def as_markdown(reports: Sequence[Mapping[str, Any]]) -> str:
@@ -67,14 +62,16 @@ def as_markdown(reports: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _table(rows: Mapping[str, Sequence[Figures]]) -> list[str]:
-    lines = ["| | " + " | ".join(_COLUMNS.values()) + " |", "| --- |" + " ---: |" * len(_COLUMNS)]
-    for name, figures in rows.items():
-        cells = []
-        for key in _COLUMNS:
-            values = [found[key] for found in figures]
-            cells.append(f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return lines
+    def cell(values: Sequence[float]) -> str:
+        return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+
+    return table_lines(
+        [COLUMNS[key] for key in _SHOWN],
+        {
+            name: [cell([found[key] for found in figures]) for key in _SHOWN]
+            for name, figures in rows.items()
+        },
+    )
 
 
 def _findings(reports: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -96,20 +93,21 @@ def _findings(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    missing = [folder for folder in args.runs if not (folder / "report.json").is_file()]
+    if missing:
+        raise UsageError(f"{missing[0]} holds no report.json; `earmark evaluate` writes it")
+    print(as_markdown([read_object(folder / "report.json") for folder in args.runs]))
+    return 0
+
+
 def main() -> int:
-    """Print the table and return the exit status."""
+    """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="earmark.training.repeats", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders that hold a report.json")
     args = parser.parse_args()
-    try:
-        missing = [run for run in args.runs if not (run / "report.json").is_file()]
-        if missing:
-            raise UsageError(f"{missing[0]} holds no report.json; `earmark evaluate` writes it")
-        print(as_markdown([read_object(run / "report.json") for run in args.runs]))
-    except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: run(args))
 
 
 if __name__ == "__main__":

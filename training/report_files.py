@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from .markdown import table_lines
 from .report import Figures, Report
 from .report_sections import (
     combination_lines,
@@ -15,7 +17,8 @@ from .report_sections import (
 )
 from .run_folder import write_json
 
-_COLUMNS = {
+#: Measures as they are headed, in the order of a table.
+COLUMNS: Final = {
     "map": "macro mAP",
     "lwlrap": "lwlrap",
     "lrap": "LRAP",
@@ -134,16 +137,13 @@ def as_markdown(report: Report, *, command: str, notes: list[str]) -> str:
 
 
 def _table(rows: Mapping[str, Figures]) -> str:
-    lines = [
-        "| | " + " | ".join(_COLUMNS.values()) + " |",
-        "| --- |" + " ---: |" * len(_COLUMNS),
-    ]
-    for name, figures in rows.items():
-        cells = [
-            f"{figures[key]:.2f}" if key == "d_prime" else f"{figures[key]:.1f}" for key in _COLUMNS
+    cells = {
+        name: [
+            f"{figures[key]:.2f}" if key == "d_prime" else f"{figures[key]:.1f}" for key in COLUMNS
         ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        for name, figures in rows.items()
+    }
+    return "\n".join(table_lines(list(COLUMNS.values()), cells))
 
 
 def _plot_subsets(report: Report, folder: Path) -> Path:

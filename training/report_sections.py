@@ -8,6 +8,7 @@ from earmark.models.config import BRANCH_NAMES
 from .bootstrap import RESAMPLES, Interval
 from .combination import Combination
 from .confusions import Confusion
+from .markdown import table_lines
 from .report import Curve, Figures
 
 
@@ -54,18 +55,20 @@ def robustness_lines(robustness: Mapping[str, Figures]) -> list[str]:
     if not robustness:
         return []
     columns = ("all four", *BRANCH_NAMES)
-    lines = [
+    return [
         "## Spoiled sound",
         "",
         "Macro mAP of the same clips, each spoiled in the same way (audiomentations).",
         "",
-        "| | " + " | ".join(columns) + " |",
-        "| --- |" + " ---: |" * len(columns),
+        *table_lines(
+            columns,
+            {
+                deformation: [f"{maps[name]:.1f}" for name in columns]
+                for deformation, maps in robustness.items()
+            },
+        ),
+        "",
     ]
-    for deformation, maps in robustness.items():
-        cells = " | ".join(f"{maps[name]:.1f}" for name in columns)
-        lines.append(f"| {deformation} | {cells} |")
-    return [*lines, ""]
 
 
 def confusion_lines(found: Sequence[Confusion]) -> list[str]:

@@ -1,7 +1,8 @@
 """Waveforms with their targets, and the drawing of windows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from earmark.models.timebase import WINDOW_SAMPLES, window_starts
 
 from .recipe import StageSettings
 from .teacher import TeacherOutputs, window_starts_in_seconds
+
+#: That a finished model is given.
+WINDOWS_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,14 @@ def cut_windows(
     """Return the windows at some places, (n, 16000); short clips are padded behind them."""
     cut = [waveforms[clip][start : start + WINDOW_SAMPLES] for clip, start in places]
     return np.stack([np.pad(window, (0, WINDOW_SAMPLES - len(window))) for window in cut])
+
+
+def window_batches(
+    waveforms: Sequence[NDArray[np.float32]], places: Sequence[tuple[int, int]]
+) -> Iterator[NDArray[np.float32]]:
+    """Give the windows at some places, ``WINDOWS_AT_ONCE`` of them at a time, (n, 16000)."""
+    for first in range(0, len(places), WINDOWS_AT_ONCE):
+        yield cut_windows(waveforms, places[first : first + WINDOWS_AT_ONCE])
 
 
 @dataclass(frozen=True)

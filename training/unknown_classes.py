@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import UsageError, exit_status
 from earmark.models.metadata import BundleMetadata
 
 from .datasets.corpus import UNSTATED, Clip
@@ -57,27 +57,12 @@ def may_hold(clip: Clip, members: Sequence[Clip]) -> bool:
     return set(clip.labels) <= shared
 
 
-def main() -> int:
-    """Write the CSV and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder of a bundle")
-    parser.add_argument("data", type=Path, help="data set, as for `earmark train`")
-    parser.add_argument("output", type=Path, help="CSV to write")
-    parser.add_argument(
-        "--folds", nargs="+", default=["5"], help="folds that the other sound is of"
-    )
-    parser.add_argument(
-        "--named", nargs="*", default=[], metavar="CLASS=PATTERN", help="classes by file names"
-    )
-    args = parser.parse_args()
-    try:
-        corpus = open_corpus(args.data)
-        known = BundleMetadata.read(args.bundle).vocabulary.names
-        named = dict(word.split("=", 1) for word in args.named)
-        classes = unknown_classes(corpus.clips, known, named)
-    except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
-        return 1
+def run(args: argparse.Namespace) -> int:
+    """Write the CSV."""
+    corpus = open_corpus(args.data)
+    known = BundleMetadata.read(args.bundle).vocabulary.names
+    named = dict(word.split("=", 1) for word in args.named)
+    classes = unknown_classes(corpus.clips, known, named)
     taken = {clip.path for members in classes.values() for clip in members}
     other = [c for c in corpus.in_folds(args.folds).clips if c.path not in taken]
     with args.output.open("w", newline="", encoding="utf-8") as file:
@@ -92,6 +77,22 @@ def main() -> int:
         print(f"{len(members):5} clips  {name}")
     print(f"{len(other):5} clips of other sound, fold {', '.join(args.folds)}")
     return 0
+
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path, help="folder of a bundle")
+    parser.add_argument("data", type=Path, help="data set, as for `earmark train`")
+    parser.add_argument("output", type=Path, help="CSV to write")
+    parser.add_argument(
+        "--folds", nargs="+", default=["5"], help="folds that the other sound is of"
+    )
+    parser.add_argument(
+        "--named", nargs="*", default=[], metavar="CLASS=PATTERN", help="classes by file names"
+    )
+    args = parser.parse_args()
+    return exit_status(lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ _OTHERWISE: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_SIZES: Mapping[str, Mapping[str, object]] = {
+_SIZES: Mapping[str, dict[str, Any]] = {
     "heads of 6": {"head_dim": 6},
     "heads of 8": {"head_dim": 8},
     "half as wide": {"d_model": 32},
@@ -68,7 +68,7 @@ def variants(recipe: Recipe, stage: str) -> Iterator[Variant]:
     settings = recipe.stages[stage]
     for setting, (name, value) in _OFF.items():
         if getattr(settings, setting):
-            yield Variant(name, _with(recipe, stage, **{setting: value}))
+            yield Variant(name, _with(recipe, stage, {setting: value}))
     if recipe.data.negatives:
         data = replace(recipe.data, negatives=0)
         yield Variant("no made-up silence and noise", replace(recipe, data=data))
@@ -77,18 +77,14 @@ def variants(recipe: Recipe, stage: str) -> Iterator[Variant]:
             continue
         for choice, name in choices.items():
             if choice != getattr(settings, setting):
-                yield Variant(name, _with(recipe, stage, **{setting: choice}))
+                yield Variant(name, _with(recipe, stage, {setting: choice}))
     for name, changes in _SIZES.items():
-        encoder = replace(recipe.model.encoder, **_any(changes))
+        encoder = replace(recipe.model.encoder, **changes)
         yield Variant(name, replace(recipe, model=replace(recipe.model, encoder=encoder)))
     for name, share in _SHARES.items():
         yield Variant(name, replace(recipe, data=replace(recipe.data, share=share)))
 
 
-def _with(recipe: Recipe, stage: str, **changes: object) -> Recipe:
-    changed = replace(recipe.stages[stage], **_any(changes))
+def _with(recipe: Recipe, stage: str, changes: dict[str, Any]) -> Recipe:
+    changed = replace(recipe.stages[stage], **changes)
     return replace(recipe, stages={**recipe.stages, stage: changed})
-
-
-def _any(changes: Mapping[str, object]) -> dict[str, Any]:
-    return dict(changes)

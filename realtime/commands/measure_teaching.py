@@ -16,42 +16,28 @@ import numpy as np
 
 from earmark.models.background import read_background
 from earmark.models.bundle import Bundle, load_bundle
-from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.errors import UsageError, exit_status
 from earmark.realtime.teaching.clips import ClipSpan
 from earmark.realtime.teaching.embedder import Embedder
 from earmark.realtime.teaching.measure import HOP_SAMPLES, Example, measure, summary
 from earmark.realtime.teaching.teacher import Teacher
 
 
-def main() -> int:
-    """Measure, print a table, and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path, help="folder of a bundle")
-    parser.add_argument("clips", type=Path, help="the CSV")
-    parser.add_argument("--taught", type=int, default=5, metavar="N", help="clips of each class")
-    parser.add_argument("--alarms", type=float, nargs="+", default=[0.1, 1.0, 10.0])
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--json", type=Path, default=None, help="file for all figures")
-    args = parser.parse_args()
-    try:
-        bundle = load_bundle(args.bundle, device="auto")
-        background = read_background(args.bundle, bundle.metadata)
-        if background is None:
-            raise UsageError(f"{args.bundle} brings no background to teach against")
-        examples = _listen(args.clips, bundle)
-        table = {}
-        for alarms in args.alarms:
-            found = [
-                measure(
-                    examples, background, n_clips=args.taught, alarms_per_hour=alarms, seed=seed
-                )
-                for seed in range(args.draws)
-            ]
-            table[f"{alarms:g}"] = summary(found)
-            print(_as_text(alarms, table[f"{alarms:g}"]))
-    except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
-        return 1
+def run(args: argparse.Namespace) -> int:
+    """Measure and print a table."""
+    bundle = load_bundle(args.bundle, device="auto")
+    background = read_background(args.bundle, bundle.metadata)
+    if background is None:
+        raise UsageError(f"{args.bundle} brings no background to teach against")
+    examples = _listen(args.clips, bundle)
+    table = {}
+    for alarms in args.alarms:
+        found = [
+            measure(examples, background, n_clips=args.taught, alarms_per_hour=alarms, seed=seed)
+            for seed in range(args.draws)
+        ]
+        table[f"{alarms:g}"] = summary(found)
+        print(_as_text(alarms, table[f"{alarms:g}"]))
     if args.json is not None:
         args.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -91,6 +77,19 @@ def _as_text(alarms: float, table: Mapping[str, Mapping[str, float]]) -> str:
             f"{row['expected_recall']:17.1%} {row['expected_alarms_per_hour']:9.2f}"
         )
     return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path, help="folder of a bundle")
+    parser.add_argument("clips", type=Path, help="the CSV")
+    parser.add_argument("--taught", type=int, default=5, metavar="N", help="clips of each class")
+    parser.add_argument("--alarms", type=float, nargs="+", default=[0.1, 1.0, 10.0])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--json", type=Path, default=None, help="file for all figures")
+    args = parser.parse_args()
+    return exit_status(lambda: run(args))
 
 
 if __name__ == "__main__":

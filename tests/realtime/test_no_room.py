@@ -71,12 +71,11 @@ def test_file_to_a_full_standard_output_is_told_in_one_line(
 def test_what_a_command_draws_on_a_full_standard_output_is_told_in_one_line(
     tiny_bundle_folder,
 ) -> None:
-    command = [sys.executable, "-m", "earmark", "info", str(tiny_bundle_folder)]
     with FULL.open("w") as full:
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[0] == "earmark: No space left on device"
-    assert "Traceback" not in ended.stderr
+        done = ended("info", tiny_bundle_folder, stdout=full, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "earmark: No space left on device"
+    assert "Traceback" not in done.stderr
 
 
 def test_live_with_nobody_left_to_tell_ends(run, sounds, monkeypatch, capsys) -> None:
