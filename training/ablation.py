@@ -106,6 +106,7 @@ class Ablation:
         recipe: That all differ from. Its seed divides the clips of all of them.
         stage: The branch.
         folder: Of all variants.
+        data: Where the clips come from.
         prepare: Loads the clips for a recipe; the folder is where it writes down what it chose.
         say: Told one line after each epoch.
     """
@@ -116,11 +117,12 @@ class Ablation:
         stage: str,
         folder: Path,
         *,
+        data: Path,
         prepare: Callable[[Recipe, Path], Training],
         say: Callable[[str], None],
     ) -> None:
         self._recipe, self._stage, self._folder = recipe, stage, folder
-        self._prepare, self._say = prepare, say
+        self._data, self._prepare, self._say = data, prepare, say
         # The clips of one data setting at a time: they are large.
         self._loaded: tuple[DataSettings, Training] | None = None
 
@@ -130,9 +132,8 @@ class Ablation:
         Returns:
             Probabilities and targets, each (clips, tags).
         """
-        # Named after all that it is, so that no other recipe's result is taken for its own.
-        digest = hashlib.sha256(repr(variant.recipe.as_table()).encode()).hexdigest()[:12]
-        folder = self._folder / f"{self._stage}-{digest}"
+        # Named after all that it is: no other recipe's or data set's result is taken for its own.
+        folder = self._folder / f"{self._stage}-{self._digest(variant.recipe.as_table())}"
         kept = folder / "heard.npz"
         if not kept.is_file():
             self._say(variant.name or "the recipe itself")
@@ -152,11 +153,14 @@ class Ablation:
     def _clips(self, recipe: Recipe) -> Training:
         if self._loaded is None or self._loaded[0] != recipe.data:
             self._loaded = None
-            digest = hashlib.sha256(repr(recipe.data).encode()).hexdigest()[:12]
-            folder = self._folder / f"clips-{digest}"
+            folder = self._folder / f"clips-{self._digest(recipe.data)}"
             same_seed = replace(self._recipe, data=recipe.data)
             self._loaded = recipe.data, self._prepare(same_seed, folder)
         return self._loaded[1]
+
+    def _digest(self, settings: object) -> str:
+        described = repr((str(self._data.resolve()), settings))
+        return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +208,9 @@ def run(args: argparse.Namespace) -> int:
                 progress=progress.show,
             )
 
-        ablation = Ablation(recipe, args.branch, args.run, prepare=prepared, say=progress.say)
+        ablation = Ablation(
+            recipe, args.branch, args.run, data=args.data, prepare=prepared, say=progress.say
+        )
         chosen = _chosen(variants(recipe, args.branch), args.only)
         heard, targets = zip(*(ablation.heard(variant) for variant in chosen), strict=True)
     found = compare_all([variant.name for variant in chosen], heard, targets[0])

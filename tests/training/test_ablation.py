@@ -112,6 +112,22 @@ def test_ablation_trains_compares_and_is_not_done_twice(
     assert "timbre 1/1" not in again.err
 
 
+def test_what_another_data_set_taught_is_not_taken_for_this_one(
+    arguments, tmp_path, manifest, monkeypatch, capsys
+) -> None:
+    changes = ["--only", "another seed"]
+    monkeypatch.setattr("sys.argv", [*arguments, *changes])
+    assert main() == 0
+    fewer = manifest.with_name("fewer.csv")
+    rows = manifest.read_text().splitlines()
+    fewer.write_text("\n".join(row for row in rows if "-4-" not in row) + "\n")
+    arguments[1] = str(fewer)
+    monkeypatch.setattr("sys.argv", [*arguments, *changes])
+    capsys.readouterr()
+    assert main() == 0
+    assert capsys.readouterr().err.count("timbre 1/1") == 2
+
+
 def test_unknown_variant_is_named(arguments, monkeypatch, capsys) -> None:
     monkeypatch.setattr("sys.argv", [*arguments, "--only", "magic"])
     assert main() == 1
