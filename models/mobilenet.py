@@ -3,6 +3,7 @@
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # (channels, stride) of the thirteen depthwise separable layers.
@@ -42,14 +43,57 @@ class MobileNetV1(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the pooled features of each image."""
         features: Tensor = self.layers(image)  # (batch, 1024, height / 32, width / 32)
-        return features.mean(dim=(2, 3))
+        # As rows: of a mean over two dimensions the gradient would not be laid out channels last.
+        return features.permute(0, 2, 3, 1).flatten(1, 2).mean(dim=1)
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A convolution whose kernel is one position: a product of the channels at each.
+
+    Said as a product, it is up to five times faster on a processor where an image has but a few
+    positions left, forward and backward.
+
+    Shape:
+        - Input: ``(batch, in_channels, height, width)``
+        - Output: ``(batch, out_channels, height, width)``, channels last
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name it has in torch
+        """Return the convolved image."""
+        rows = input.permute(0, 2, 3, 1)
+        return F.linear(rows, self.weight.flatten(1)).permute(0, 3, 1, 2)
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A convolution of each channel by itself, in float32 under mixed precision too.
+
+    It has few products, so half the digits save little, and a processor has no fast way to
+    differentiate it in bfloat16 where it skips positions.
+
+    Shape:
+        - Input: ``(batch, channels, height, width)``
+        - Output: ``(batch, channels, height / stride, width / stride)``
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name it has in torch
+        """Return the convolved image."""
+        if not torch.jit.is_scripting() and input.dtype == torch.bfloat16:  # type: ignore[attr-defined]
+            return self._in_float32(input)
+        return self._conv_forward(input, self.weight, self.bias)
+
+    @torch.jit.unused
+    def _in_float32(self, image: Tensor) -> Tensor:
+        with torch.autocast(image.device.type, enabled=False):
+            convolved = self._conv_forward(image.float(), self.weight, self.bias)
+        return convolved.to(image.dtype)
 
 
 def _convolution(
     inputs: int, outputs: int, *, kernel: int, stride: int, depthwise: bool = False
 ) -> nn.Sequential:
+    kind = DepthwiseConv2d if depthwise else PointwiseConv2d if kernel == 1 else nn.Conv2d
     return nn.Sequential(
-        nn.Conv2d(
+        kind(
             inputs,
             outputs,
             kernel,
