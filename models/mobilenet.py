@@ -79,12 +79,13 @@ class DepthwiseConv2d(nn.Conv2d):
         """Return the convolved image."""
         if not torch.jit.is_scripting() and input.dtype == torch.bfloat16:  # type: ignore[attr-defined]
             return self._in_float32(input)
-        return self._conv_forward(input, self.weight, self.bias)
+        convolved: Tensor = self._conv_forward(input, self.weight, self.bias)
+        return convolved
 
     @torch.jit.unused
     def _in_float32(self, image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):
-            convolved = self._conv_forward(image.float(), self.weight, self.bias)
+            convolved: Tensor = self._conv_forward(image.float(), self.weight, self.bias)
         return convolved.to(image.dtype)
 
 

@@ -1,8 +1,10 @@
 """A whole training: the stages of a recipe one after the other, each resumable."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from earmark.models.branches import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
@@ -12,7 +14,8 @@ from .calibrate import fit_calibration
 from .embeddings import Embeddings, embed_windows, mixed_embeddings
 from .features import compute_features
 from .head_stage import head_stage
-from .loop import Stage, fit
+from .joint_stage import JointTagger, joint_loss
+from .loop import LossOf, Stage, fit
 from .losses import Objective
 from .preparation import Training, only_negatives
 from .recipe import StageSettings
@@ -23,6 +26,7 @@ from .stages import (
     MobileNetTagger,
     batches_per_epoch,
     epoch_of,
+    own_and_linear,
     tokens_of,
     validation_of,
     windows_of,
@@ -48,9 +52,12 @@ def train(training: Training, stages: tuple[str, ...]) -> None:
         front_end = branches["neuralogram"].front_end
         if isinstance(front_end, NeuralogramFrontEnd):
             _train_mobilenet(training, front_end)
+    is_joint = "joint" in training.recipe.stages and not {"joint", "head"}.isdisjoint(stages)
     for name, branch in branches.items():
-        if name in stages or "head" in stages:
+        if name in stages or "head" in stages or is_joint:
             _train_branch(training, name, branch)
+    if is_joint:
+        _train_jointly(training, tagger)
     if "head" in stages:
         _train_head(training, tagger)
 
@@ -65,6 +72,7 @@ def _train_mobilenet(training: Training, front_end: NeuralogramFrontEnd) -> None
         training.clips.n_tags,
         dropout=dropout,
         masking=settings.masking,
+        image_chunks=settings.image_chunks,
         n_projected=_n_projected(training, settings),
     )
     learned = _fit(training, "mobilenet", module, windows_of, is_waveform=True)
@@ -106,6 +114,26 @@ def _train_branch(training: Training, name: str, branch: Branch) -> None:
     _keep(training, name, branch)
 
 
+def _train_jointly(training: Training, tagger: Tagger) -> None:
+    # The head's weights are kept last: they say that all parts have been.
+    if load_weights(training.folder, "joint", tagger.head):
+        return
+    settings = training.recipe.stages["joint"]
+    learned = _fit(
+        training,
+        "joint",
+        JointTagger(tagger),
+        windows_of,
+        is_waveform=True,
+        loss=joint_loss(settings, training.clips.n_tags),
+        answers=lambda answers: {"map": answers.combined},
+    )
+    tagger.load_state_dict(learned.get_submodule("tagger").state_dict())
+    for name, branch in branches_of(tagger).items():
+        _keep(training, name, branch)
+    _keep(training, "joint", tagger.head)
+
+
 def _n_projected(training: Training, settings: StageSettings) -> int:
     teacher = training.clips.teacher
     is_needed = settings.regularization and settings.regularizer == "projection"
@@ -126,6 +154,8 @@ def _fit(
     inputs_of: Callable[[TrainingSet], Inputs],
     *,
     is_waveform: bool,
+    loss: LossOf | None = None,
+    answers: Callable[[Any], dict[str, Tensor]] = own_and_linear,
 ) -> torch.nn.Module:
     fabric, settings = training.fabric, training.recipe.stages[name]
     stage = Stage(
@@ -140,8 +170,10 @@ def _fit(
             shards=fabric.world_size,
         ),
         batches_per_epoch=batches_per_epoch(training.clips, settings, shards=fabric.world_size),
-        loss=Objective(settings, training.clips.n_tags),
-        validate=validation_of(training.held_out, inputs_of(training.held_out), fabric.device),
+        loss=loss or Objective(settings, training.clips.n_tags),
+        validate=validation_of(
+            training.held_out, inputs_of(training.held_out), fabric.device, answers
+        ),
         settings=settings,
     )
     return fit(

@@ -18,6 +18,7 @@ from earmark.models.config import (
     WaveformConfig,
 )
 from earmark.models.errors import EarmarkError
+from earmark.models.timebase import CHUNKS_PER_WINDOW
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -30,7 +31,10 @@ Regularizer = Literal["distance_correlation", "cosine_difference", "projection"]
 _Settings = TypeVar("_Settings", bound="DataclassInstance")
 
 #: What is trained, in this order: each stage needs only the ones before it.
-STAGES: Final = ("mobilenet", "pitch", "timbre", "waveform", "neuralogram", "head")
+STAGES: Final = ("mobilenet", "pitch", "timbre", "waveform", "neuralogram", "joint", "head")
+
+# Those that a recipe leaves out where it has no table for them.
+_OPTIONAL_STAGES: Final = ("joint",)
 
 RECIPES_FOLDER: Final = Path(__file__).parent / "recipes"
 
@@ -70,7 +74,8 @@ class StageSettings:
     gain_db: float = 0.0  # random gain between minus and plus this
     filter_db: float = 0.0  # random equalizer, up to this much either way
     background: float = 0.0  # share of the windows with a sound without tags underneath
-    masking: float = 0.0  # share of the tokens, or of the MobileNet's chunks, that is hidden
+    masking: float = 0.0  # share of the tokens, or of the MobileNet's images, that is hidden
+    image_chunks: int = 1  # of a window, that the MobileNet learns from as one image
     balance: float = 0.0  # 0: each second as often; 1: each tag as often
     untagged_share: float = 0.0  # of the windows, drawn from clips without tags; 0: as they come
     average_decay: float = 0.0  # of the exponential average of the weights; 0: none
@@ -83,7 +88,10 @@ class StageSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named set of settings; stages not named in the file take the defaults of ``[training]``."""
+    """A named set of settings; stages not named in the file take the defaults of ``[training]``.
+
+    The stage ``joint`` is left out where it is not named.
+    """
 
     name: str
     seed: int = 1
@@ -134,7 +142,14 @@ class Recipe:
                 StageSettings, {**shared, **_table(name, per_stage, stage)}, f"{name}: {stage}"
             )
             for stage in STAGES
+            if stage in per_stage or stage not in _OPTIONAL_STAGES
         }
+        chunks = stages["mobilenet"].image_chunks
+        if not chunks or CHUNKS_PER_WINDOW % chunks:
+            raise RecipeError(
+                f"{name}: mobilenet: image_chunks must divide the {CHUNKS_PER_WINDOW} chunks of a "
+                f"window, got {chunks}"
+            )
         seed = table.get("seed", 1)
         if not isinstance(seed, int):
             raise RecipeError(f"recipe {name}: seed must be a whole number, got {seed!r}")

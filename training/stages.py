@@ -1,7 +1,7 @@
 """What each stage of a training trains, on what."""
 
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from earmark.models.branches import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
-from earmark.models.timebase import CHUNK_SAMPLES, CHUNKS_PER_WINDOW
+from earmark.models.timebase import CHUNK_SAMPLES
 
 from .augment import add_background, masked, mixup, random_filter, random_gain
 from .features import FeatureStore
@@ -34,7 +34,8 @@ class MobileNetTagger(nn.Module):
         front_end: Features of each 100 ms chunk; a window's are their mean.
         n_tags: Outputs.
         dropout: On the mean features.
-        masking: Share of the chunks of each window that is left out while training.
+        masking: Share of the images of each window that is left out while training.
+        image_chunks: Chunks that are one image while training; heard is one at a time.
         n_projected: Features of a teacher that the mean features are mapped to; 0: as they are.
 
     Shape:
@@ -49,6 +50,7 @@ class MobileNetTagger(nn.Module):
         *,
         dropout: float,
         masking: float,
+        image_chunks: int,
         n_projected: int,
     ) -> None:
         super().__init__()
@@ -56,16 +58,19 @@ class MobileNetTagger(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(front_end.n_features, n_tags)
         self.projection = projection(front_end.n_features, n_projected)
-        self.kept_chunks = max(1, round((1 - masking) * CHUNKS_PER_WINDOW))
+        self.masking = masking
+        self.image_chunks = image_chunks
 
     def forward(self, waveform: Tensor) -> Heard:
         """Return what is heard in each window."""
-        chunks = waveform.reshape(len(waveform), CHUNKS_PER_WINDOW, CHUNK_SAMPLES)
-        if self.training and self.kept_chunks < CHUNKS_PER_WINDOW:
-            kept = torch.rand(chunks.shape[:2]).argsort(dim=1)[:, : self.kept_chunks]
-            chunks = chunks[torch.arange(len(chunks))[:, None], kept.to(chunks.device)]
-        features = self.front_end(chunks.flatten(0, 1))
-        features = features.reshape(len(waveform), chunks.shape[1], -1).mean(dim=1)
+        image_chunks = self.image_chunks if self.training else 1
+        images = waveform.reshape(len(waveform), -1, image_chunks * CHUNK_SAMPLES)
+        n_kept = max(1, round((1 - self.masking) * images.shape[1]))
+        if self.training and n_kept < images.shape[1]:
+            kept = torch.rand(images.shape[:2]).argsort(dim=1)[:, :n_kept]
+            images = images[torch.arange(len(images))[:, None], kept.to(images.device)]
+        features = self.front_end(images.flatten(0, 1))
+        features = features.reshape(len(waveform), images.shape[1], -1).mean(dim=1)
         logits = self.classifier(self.dropout(features))
         return Heard(logits, logits, self.projection(features))
 
@@ -211,25 +216,38 @@ def epoch_of(
     return epoch
 
 
+def own_and_linear(heard: Heard) -> dict[str, Tensor]:
+    """Return the logits of a part that learns by itself, and those of its linear classifier."""
+    return {"map": heard.logits, "linear_map": heard.linear}
+
+
 def validation_of(
-    training_set: TrainingSet, inputs: Inputs, device: torch.device
+    training_set: TrainingSet,
+    inputs: Inputs,
+    device: torch.device,
+    answers: Callable[[Any], dict[str, Tensor]],
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """Return a function that measures a module on clips held out: clip mAP over their tags."""
+    """Return a function that measures a module on clips held out: clip mAP over their tags.
+
+    Args:
+        training_set: The clips.
+        inputs: Cuts windows or gathers their tokens.
+        device: Where the module is.
+        answers: Which logits (windows, tags) of its output are measured, each under a name.
+    """
 
     @torch.inference_mode()
     def validate(module: nn.Module) -> dict[str, float]:
-        by_clip: list[list[Tensor]] = [[], []]
+        by_clip: dict[str, list[Tensor]] = {}
         for clips in np.array_split(np.arange(len(training_set)), len(training_set) // 32 + 1):
             positions = np.tile(np.linspace(0, 1, _VALIDATION_WINDOWS), len(clips))
             batch = torch.from_numpy(inputs(np.repeat(clips, _VALIDATION_WINDOWS), positions))
-            heard: Heard = module(batch.to(device))
-            for found, logits in zip(by_clip, (heard.logits, heard.linear), strict=True):
-                windows = torch.sigmoid(logits).cpu()
-                found.append(windows.view(len(clips), _VALIDATION_WINDOWS, -1).mean(dim=1))
-        own, linear = (
-            mean_average_precision(torch.cat(found).numpy(), training_set.targets)
-            for found in by_clip
-        )
-        return {"map": own, "linear_map": linear}
+            for name, logits in answers(module(batch.to(device))).items():
+                windows = torch.sigmoid(logits).cpu().view(len(clips), _VALIDATION_WINDOWS, -1)
+                by_clip.setdefault(name, []).append(windows.mean(dim=1))
+        return {
+            name: mean_average_precision(torch.cat(found).numpy(), training_set.targets)
+            for name, found in by_clip.items()
+        }
 
     return validate

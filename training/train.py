@@ -64,12 +64,15 @@ def run(args: argparse.Namespace) -> int:
     from .pipeline import train
     from .preparation import prepare
     from .progress import StageProgress
-    from .recipe import STAGES, Recipe
+    from .recipe import Recipe
 
-    stages = tuple(args.stages or STAGES)
-    if unknown := [stage for stage in stages if stage not in STAGES]:
-        raise UsageError(f"there is no stage {unknown[0]!r}; stages are {', '.join(STAGES)}")
     recipe = Recipe.read(args.recipe)
+    stages = tuple(args.stages or recipe.stages)
+    if unknown := [stage for stage in stages if stage not in recipe.stages]:
+        raise UsageError(
+            f"the recipe {recipe.name} has no stage {unknown[0]!r}; its stages are "
+            f"{', '.join(recipe.stages)}"
+        )
     if args.seed is not None:
         if args.seed < 0:
             raise UsageError(f"--seed must not be negative, got {args.seed}")

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from earmark.models.timebase import CHUNKS_PER_WINDOW
+
 from .recipe import Recipe
 
 # What a recipe may do without, each by itself: setting of a stage -> value that switches it off.
@@ -36,6 +38,12 @@ _SIZES: Mapping[str, dict[str, Any]] = {
     "half as wide": {"d_model": 32},
     "twice as wide": {"d_model": 128},
     "half as deep": {"n_layers": 3},
+}
+
+# Of the MobileNet, which the neuralogram begins with.
+_MOBILENET: Mapping[str, dict[str, Any]] = {
+    "MobileNet: nothing masked": {"masking": 0.0},
+    "MobileNet: learned from whole windows": {"image_chunks": CHUNKS_PER_WINDOW},
 }
 
 _SHARES = {"half of the recordings": 0.5, "a quarter of the recordings": 0.25}
@@ -78,6 +86,9 @@ def variants(recipe: Recipe, stage: str) -> Iterator[Variant]:
         for choice, name in choices.items():
             if choice != getattr(settings, setting):
                 yield Variant(name, _with(recipe, stage, {setting: choice}))
+    if stage == "neuralogram":
+        for name, changes in _MOBILENET.items():
+            yield Variant(name, _with(recipe, "mobilenet", changes))
     for name, changes in _SIZES.items():
         encoder = replace(recipe.model.encoder, **changes)
         yield Variant(name, replace(recipe, model=replace(recipe.model, encoder=encoder)))

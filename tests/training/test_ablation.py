@@ -58,6 +58,18 @@ def test_each_variant_differs_from_the_recipe_in_one_thing(stage: str) -> None:
     assert len({variant.name for variant in others}) == len(others)
 
 
+def test_neuralogram_is_tried_with_other_mobilenets() -> None:
+    recipe = Recipe.read("teacher")
+    changed = {
+        variant.name: variant.recipe.stages["mobilenet"]
+        for variant in variants(recipe, "neuralogram")
+        if variant.recipe.stages["mobilenet"] != recipe.stages["mobilenet"]
+    }
+    assert changed["MobileNet: nothing masked"].masking == 0
+    assert changed["MobileNet: learned from whole windows"].image_chunks == 10
+    assert len(changed) == 2
+
+
 def test_what_a_recipe_does_not_do_is_not_switched_off() -> None:
     names = {variant.name for variant in variants(Recipe.read("paper"), "timbre")}
     assert "no mixing of two windows" not in names

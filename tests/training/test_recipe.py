@@ -6,7 +6,13 @@ from earmark.training.recipe import STAGES, Recipe, RecipeError
 @pytest.mark.parametrize("name", ["paper", "default", "smoke", "teacher"])
 def test_shipped_recipes_are_valid(name: str) -> None:
     recipe = Recipe.read(name)
+    assert tuple(recipe.stages) == tuple(stage for stage in STAGES if stage != "joint")
+
+
+def test_branches_learn_together_only_where_a_recipe_says_so() -> None:
+    recipe = Recipe.from_table("own", {"stage": {"joint": {"epochs": 3}}})
     assert tuple(recipe.stages) == STAGES
+    assert Recipe.from_saved(recipe.as_table()) == recipe
 
 
 def test_paper_recipe_is_as_published() -> None:
@@ -35,6 +41,8 @@ def test_stage_takes_what_it_does_not_say_from_training() -> None:
         ({"training": {"loss": "mse"}}, "loss must be one of"),
         ({"training": {"regularizer": "none"}}, "regularizer must be one of"),
         ({"training": {"restarts": [0]}}, "restarts must be a list of whole numbers from 1 on"),
+        ({"stage": {"mobilenet": {"image_chunks": 3}}}, "must divide the 10 chunks .* got 3"),
+        ({"training": {"image_chunks": 0}}, "must divide the 10 chunks of a window, got 0"),
         ({"training": {"mix_sounds": 1}}, "mix_sounds must be of type bool"),
         ({"training": []}, "must be a table"),
         ({"stage": {"smell": {}}}, "unknown stage 'smell'"),

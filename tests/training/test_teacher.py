@@ -208,15 +208,24 @@ def test_windows_and_their_tokens_are_heard_alike(tiny_tagger) -> None:
     torch.testing.assert_close(module(windows).logits, module(tokens).logits)
 
 
-def test_mobilenet_leaves_out_chunks_while_it_learns_only(tiny_tagger) -> None:
+@pytest.mark.parametrize(
+    ("masking", "image_chunks", "seen_while_it_learns"),
+    [(0.4, 1, (4 * 6, 1_600)), (0.0, 1, (4 * 10, 1_600)), (0.4, 2, (4 * 3, 3_200)),
+     (0.4, 10, (4, 16_000))],
+)  # fmt: skip
+def test_mobilenet_leaves_out_images_and_joins_chunks_while_it_learns_only(
+    tiny_tagger, masking: float, image_chunks: int, seen_while_it_learns: tuple[int, int]
+) -> None:
     front_end = copy.deepcopy(tiny_tagger.branches["neuralogram"].front_end)
     seen = []
-    front_end.register_forward_hook(lambda module, given, found: seen.append(len(given[0])))
-    module = MobileNetTagger(front_end, 5, dropout=0.0, masking=0.4, n_projected=0)
+    front_end.register_forward_hook(lambda module, given, found: seen.append(given[0].shape))
+    module = MobileNetTagger(
+        front_end, 5, dropout=0.0, masking=masking, image_chunks=image_chunks, n_projected=0
+    )
     windows = torch.randn(4, 16_000, generator=torch.Generator().manual_seed(0))
     module.train()(windows)
     module.eval()(windows)
-    assert seen == [4 * 6, 4 * 10]
+    assert seen == [seen_while_it_learns, (4 * 10, 1_600)]
 
 
 # The file
