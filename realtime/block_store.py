@@ -70,7 +70,8 @@ class BlockStore:
                 self._lanes[phase].append(tuple(part[at : at + count] for part in fresh))
                 at += count
         lanes = [self._lanes[phase] for phase in by_phase]
-        offsets = dict(zip(by_phase, np.cumsum([0, *[lane.count for lane in lanes]]), strict=False))
+        counts = [lane.count for lane in lanes]
+        offsets = {phase: sum(counts[:i]) for i, phase in enumerate(by_phase)}
         first = [
             offsets[start % size] + (start - self._lanes[start % size].start) // size
             for start in starts

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
@@ -59,7 +58,6 @@ class InferenceEngine:
             raise ValueError(f"a window must have shape ({WINDOW_SAMPLES},), got {window.shape}")
         return self.process_span(window, start_sample, [start_sample])[0]
 
-    @torch.inference_mode()
     def process_span(
         self, samples: NDArray[np.float32], first_sample: int, starts: Sequence[int]
     ) -> list[WindowResult]:
