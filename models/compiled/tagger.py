@@ -19,6 +19,7 @@ from .constant_q import ConstantQGraph
 from .encoder import EncoderGraph
 from .graph import Graph
 from .head import write_head
+from .large_pages import on_large_pages
 from .mobilenet import write_mobilenet
 from .spectra import write_log_mel, write_timbre
 from .waveform import write_waveform
@@ -68,13 +69,14 @@ class CompiledTagger:
         if self._frames:
             frames = _frame_graph(branches, encoders, pitch, self._frames, eight_bits)
         chunks = _chunk_graph(branches, encoders, eight_bits) if self._chunks else None
-        self._blocks = {
-            size: graph.session(threads=threads)
-            for size, graph in ((FRAME_SAMPLES, frames), (CHUNK_SAMPLES, chunks))
-            if graph is not None
-        }
         windows = _window_graph(encoders, head, pitch, self._frames, self._chunks, eight_bits)
-        self._windows = windows.session(threads=threads)
+        with on_large_pages():
+            self._blocks = {
+                size: graph.session(threads=threads)
+                for size, graph in ((FRAME_SAMPLES, frames), (CHUNK_SAMPLES, chunks))
+                if graph is not None
+            }
+            self._windows = windows.session(threads=threads)
 
     def features(self, blocks: _Floats) -> Features:
         """Return what the branches keep of frames or chunks."""
