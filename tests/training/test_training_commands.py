@@ -96,7 +96,7 @@ def test_run_of_another_recipe_is_not_overwritten(finished_run, manifest, capsys
     ("words", "status", "message"),
     [
         (("train", "nowhere"), 1, "there is no data set"),
-        (("train", "{data}", "--stages", "smell"), 2, "there is no stage 'smell'"),
+        (("train", "{data}", "--stages", "smell"), 2, "has no stage 'smell'; its stages are"),
         (("evaluate", "{run}", "{data}", "--folds", "9"), 1, "has no fold '9'"),
         (("evaluate", "{run}", "{data}", "--hop", "7"), 2, "--hop must lie"),
         (("evaluate", "{run}", "{data}", "--minimum-clips", "99"), 1, "no tag of the model has 99"),
