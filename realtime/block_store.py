@@ -1,6 +1,7 @@
 """What is known of a stream's blocks: computed once, kept while windows still need them."""
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,8 @@ class BlockStore:
                 self._lanes[phase].append(tuple(part[at : at + count] for part in fresh))
                 at += count
         lanes = [self._lanes[phase] for phase in by_phase]
-        counts = [lane.count for lane in lanes]
-        offsets = {phase: sum(counts[:i]) for i, phase in enumerate(by_phase)}
+        ends = accumulate((lane.count for lane in lanes), initial=0)
+        offsets = dict(zip(by_phase, ends, strict=False))
         first = [
             offsets[start % size] + (start - self._lanes[start % size].start) // size
             for start in starts

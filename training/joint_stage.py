@@ -9,6 +9,7 @@ from earmark.models.tagger import Tagger, branches_of
 
 from .losses import tagging_loss
 from .recipe import StageSettings
+from .stages import END_TO_END
 
 
 class Answers(NamedTuple):
@@ -38,13 +39,13 @@ class JointTagger(nn.Module):
         super().__init__()
         self.tagger = tagger.requires_grad_(requires_grad=True)
         for name, branch in branches_of(tagger).items():
-            branch.front_end.requires_grad_(name == "waveform")
+            branch.front_end.requires_grad_(name in END_TO_END)
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; a frozen front end stays as it will be used."""
         super().train(mode)
         for name, branch in branches_of(self.tagger).items():
-            branch.front_end.train(mode and name == "waveform")
+            branch.front_end.train(mode and name in END_TO_END)
         return self
 
     def forward(self, waveform: Tensor) -> Answers:

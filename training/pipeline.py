@@ -21,6 +21,7 @@ from .preparation import Training, only_negatives
 from .recipe import StageSettings
 from .run_folder import load_weights, save_calibration, save_weights
 from .stages import (
+    END_TO_END,
     BranchTagger,
     Inputs,
     MobileNetTagger,
@@ -86,7 +87,7 @@ def _train_branch(training: Training, name: str, branch: Branch) -> None:
     if name == "neuralogram":
         load_weights(training.folder, "mobilenet", branch.front_end)
     settings = training.recipe.stages[name]
-    learns_front_end = name == "waveform"
+    learns_front_end = name in END_TO_END
 
     def tokens(clips: TrainingSet) -> Inputs:
         return tokens_of(

@@ -1,7 +1,7 @@
 """What each stage of a training trains, on what."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from .training_set import TrainingSet, draw_windows
 # The linear classifier learns so many times faster than its weights alone would let it: it has to
 # follow an embedding that the classifier beside it, 2048 wide, moves.
 _LINEAR_GAIN = 10.0
+
+#: The branches whose front end learns with the encoder; the others' are frozen.
+END_TO_END: Final = ("waveform",)
 
 _VALIDATION_WINDOWS = 4  # of each clip, evenly spread over it
 
