@@ -84,8 +84,8 @@ def tiny_bundle_folder(tiny_tagger: Tagger, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_bundle_folder: Path) -> Bundle:
-    """The bundle of the tiny tagger, loaded."""
-    return load_bundle(tiny_bundle_folder, device="cpu")
+    """The bundle of the tiny tagger, loaded; compiled, it computes what its modules do."""
+    return load_bundle(tiny_bundle_folder, device="cpu", precision="float32")
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,10 @@ def write_timbre(graph: Graph, frames: str, front_end: Any, projection: Array) -
     return graph.op("MatMul", level, graph.floats(mfcc["dct_mat"][:, 1:] @ projection))
 
 
-def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> str:
+def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> tuple[str, tuple[int, int]]:
     """Return normalized images ``(chunks, 1, n_mels, frames)`` of ``(chunks, 1600)``.
+
+    Beside them stands their size, ``(n_mels, frames)``.
 
     Args:
         graph: To write to.
@@ -60,7 +62,7 @@ def write_log_mel(graph: Graph, chunks: str, front_end: Any) -> str:
     level = graph.op("Mul", level, graph.floats(scale))
     level = graph.op("Add", level, graph.floats(shift))
     level = graph.op("Transpose", level, perm=[0, 2, 1])
-    return graph.op("Unsqueeze", level, graph.integers([1]))
+    return graph.op("Unsqueeze", level, graph.integers([1])), (bands.shape[1], len(first))
 
 
 def _write_mel(graph: Graph, frames: str, window: Array, bands: Array, n_fft: int) -> str:

@@ -138,10 +138,11 @@ def _chunk_graph(
 ) -> Graph:
     graph = Graph()
     front_end = branches["neuralogram"].front_end
-    images = write_log_mel(graph, graph.input("blocks", ["chunks", CHUNK_SAMPLES]), front_end)
+    chunks = graph.input("blocks", ["chunks", CHUNK_SAMPLES])
+    images, size = write_log_mel(graph, chunks, front_end)
     projection = encoders["neuralogram"].projection
     features = write_mobilenet(
-        graph, images, front_end.mobilenet, projection, eight_bits=eight_bits
+        graph, images, front_end.mobilenet, projection, size=size, eight_bits=eight_bits
     )
     graph.output("neuralogram", features)
     return graph

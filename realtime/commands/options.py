@@ -27,7 +27,8 @@ def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
         "--precision",
         choices=("mixed", "float32"),
         default=DEFAULT_PRECISION,
-        help="on the processor; mixed: the largest layers in 8 bits, the rest in float32",
+        help="on the processor; mixed: the largest layers in 8 bits, the rest in float32 (default: "
+        "%(default)s)",
     )
     group.add_argument(
         "--threads", type=int, default=threads, help="processor threads; 0: all cores"

@@ -60,20 +60,33 @@ def test_spectrum_multiplies_half_a_window_by_each_frequency(
     assert multiplied <= samples * frequencies + frequencies * bands
 
 
-def test_products_of_the_mobilenet_cannot_overflow_16_bits(tiny_tagger) -> None:
+@pytest.fixture
+def mobilenet_in_8_bits(tiny_tagger) -> list[tuple[str, np.ndarray]]:
+    """Operator and weights of each layer in 8 bits."""
     graph = Graph()
     mobilenet = branches_of(tiny_tagger)["neuralogram"].front_end.mobilenet
     images = graph.input("images", ["n", 1, 64, 11])
-    write_mobilenet(graph, images, mobilenet, np.eye(mobilenet.n_features), eight_bits=True)
+    projection = np.eye(mobilenet.n_features)
+    write_mobilenet(graph, images, mobilenet, projection, size=(64, 11), eight_bits=True)
     model = graph.model()
     known = constants(model)
-    rounded = [node for node in model.graph.node if node.op_type == "QLinearConv"]
-    assert len(rounded) == 16
-    for node in rounded:
-        weight = known[node.input[3]]
+    kinds = {"QLinearConv", "QGemm"}
+    return [(n.op_type, known[n.input[3]]) for n in model.graph.node if n.op_type in kinds]
+
+
+def test_products_of_the_mobilenet_cannot_overflow_16_bits(mobilenet_in_8_bits) -> None:
+    assert len(mobilenet_in_8_bits) == 16
+    for _, weight in mobilenet_in_8_bits:
         # With a sign, as processors have instructions for.
         assert weight.dtype == np.int8
         assert 2 * 255 * int(np.abs(weight.astype(int)).max()) < 2**15
+
+
+def test_large_weights_in_8_bits_are_fetched_once_for_all_images(mobilenet_in_8_bits) -> None:
+    # A convolution takes one image after the other; a product takes all of them at once.
+    for kind, weight in mobilenet_in_8_bits:
+        assert (weight.ndim == 2) == (kind == "QGemm")
+        assert kind == "QGemm" or weight.shape[1] == 1
 
 
 @pytest.mark.parametrize(("size", "calls"), [(1_600, 1), (400, 2)])

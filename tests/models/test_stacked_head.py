@@ -44,7 +44,7 @@ def bundle(tagger, tmp_path_factory):
         created="2026-01-01",
     )
     save_bundle(tagger, metadata, folder)
-    return load_bundle(folder, device="cpu")
+    return load_bundle(folder, device="cpu", precision="float32")
 
 
 @torch.inference_mode()

@@ -220,7 +220,8 @@ def test_tags_of_a_file_equal_those_of_the_command_line(
     qtbot, window, recording, tiny_bundle_folder, capsys
 ) -> None:
     look_at(qtbot, window, recording)
-    arguments = ("--windows", "--all-tags", "--format", "jsonl", "--hop", "0.1")
+    # The window's bundle computes in float32.
+    arguments = ("--windows", "--all-tags", "--format", "jsonl", "--precision", "float32")
     assert main(["file", str(recording), *arguments, "--bundle", str(tiny_bundle_folder)]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     windows = window.controller.stream.windows
