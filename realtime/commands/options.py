@@ -27,8 +27,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
         "--precision",
         choices=("mixed", "float32"),
         default=DEFAULT_PRECISION,
-        help="on the processor; mixed: the largest layers in 8 bits, the rest in float32 (default: "
-        "%(default)s)",
+        help="on the processor; mixed: the largest layers in 8 bits, the rest in float32",
     )
     group.add_argument(
         "--threads", type=int, default=threads, help="processor threads; 0: all cores"
