@@ -22,7 +22,8 @@ AUDIO_SUFFIXES = frozenset(
     | {".aif", ".m4a", ".mp4", ".aac", ".opus", ".oga", ".webm", ".mkv", ".wma", ".mov", ".3gp"}
 )
 
-_BLOCK_SECONDS = 0.5
+# After each block the library seeks to where it is, for FLAC as much work as half a second of it.
+_BLOCK_SECONDS = 1.0
 
 # Of a block, all channels together.
 _MOST_VALUES = 1 << 20

@@ -39,7 +39,7 @@ def test_background_belongs_to_its_bundle(with_background) -> None:
 
 
 def test_background_is_what_the_runtime_hears(with_background, manifest) -> None:
-    bundle = load_bundle(with_background, device="cpu")
+    bundle = load_bundle(with_background, device="cpu", precision="float32")
     found = read_background(with_background, bundle.metadata)
     first = min(manifest.parent.glob("*-[1-4]-*.wav"))
     decoded = decode(first).astype(np.float16).astype(np.float32)  # as the cache keeps it

@@ -66,7 +66,8 @@ def test_run_bundle_and_stream_give_the_same_numbers(finished_run: Path, manifes
     from_run = predict(open_model(finished_run / "run", "cpu"), waveforms)
     from_bundle = predict(open_model(finished_run / "bundle", "cpu"), waveforms)
     np.testing.assert_allclose(from_run.subsets, from_bundle.subsets, atol=1e-4)
-    engine = InferenceEngine(load_bundle(finished_run / "bundle", device="cpu"))
+    bundle = load_bundle(finished_run / "bundle", device="cpu", precision="float32")
+    engine = InferenceEngine(bundle)
     streamed = [r for w in waveforms for r in analyse([w], engine, WINDOW_SAMPLES)]
     found = np.array([r.probabilities for r in streamed])
     differences = np.abs(from_bundle.subsets[-1] - found).max(axis=1)
