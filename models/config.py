@@ -6,7 +6,7 @@ from typing import Final, Literal
 #: ``mixed``: the layers with the most work or weights in 8 bits; or all in ``float32``.
 Precision = Literal["mixed", "float32"]
 
-#: Of the processor, unless told otherwise: by all measures the tags are as good as in ``float32``.
+#: Of the processor, unless told otherwise: macro mAP differs from ``float32`` by 0.1 points.
 DEFAULT_PRECISION: Final[Precision] = "mixed"
 
 HeadKind = Literal["linear", "stacked"]

@@ -23,7 +23,7 @@ AUDIO_SUFFIXES = frozenset(
 )
 
 # After each block the library seeks to where it is, for FLAC as much work as half a second of it.
-_BLOCK_SECONDS = 1.0
+_BLOCK_SECONDS = 0.9
 
 # Of a block, all channels together.
 _MOST_VALUES = 1 << 20

@@ -50,14 +50,13 @@ def write_mobilenet(
         kernel = weights["0.weight"] * scale[:, None, None, None]
         convolution = dict(layer.named_children())["0"]
         stride = int(convolution.stride[0])
+        size = -(-size[0] // stride), -(-size[1] // stride)
         if eight_bits and i >= _FIRST_IN_8_BITS:
             if i == _FIRST_IN_8_BITS:
                 value = graph.op("QuantizeLinear", value, graph.floats(_STEP), graph.bytes(0))
                 value = graph.op("Transpose", value, perm=[0, 2, 3, 1])
-            size = _after(size, stride)
             value = _convolved_in_8_bits(graph, value, kernel, shift, stride, size)
         else:
-            size = _after(size, stride)
             value = graph.op(
                 "Conv",
                 value,
@@ -76,11 +75,6 @@ def write_mobilenet(
     return graph.op("MatMul", pooled, graph.floats(projection))
 
 
-def _after(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    height, width = size
-    return -(-height // stride), -(-width // stride)
-
-
 def _convolved_in_8_bits(
     graph: Graph, value: str, kernel: Array, shift: Array, stride: int, size: tuple[int, int]
 ) -> str:
@@ -94,24 +88,32 @@ def _convolved_in_8_bits(
     steps = np.maximum(largest, 1e-9) / _STEPS
     rounded = np.round(kernel / steps[:, None, None, None])
     bias = np.clip(np.round(shift / (_STEP * steps)), -(2**30), 2**30)
-    entering = leaving = (graph.floats(_STEP), graph.bytes(0))
+    activations = (graph.floats(_STEP), graph.bytes(0))  # the same steps leave as enter
     scales = graph.floats(steps)
     middles, added = graph.integers(np.zeros(n_channels), np.int8), graph.integers(bias, np.int32)
     if kernel.shape[2] == 1:
         matrix = graph.integers(rounded[:, :, 0, 0].T, np.int8)
         rows = graph.reshape(value, -1, kernel.shape[1])
         product = graph.op(
-            "QGemm", rows, *entering, matrix, scales, middles, added, *leaving, domain=CONTRIB
+            "QGemm",
+            rows,
+            *activations,
+            matrix,
+            scales,
+            middles,
+            added,
+            *activations,
+            domain=CONTRIB,
         )
         return graph.reshape(product, -1, *size, n_channels)
     return graph.op(
         "QLinearConv",
         value,
-        *entering,
+        *activations,
         graph.integers(rounded, np.int8),
         scales,
         middles,
-        *leaving,
+        *activations,
         added,
         domain=CONTRIB,
         group=n_channels,

@@ -221,7 +221,8 @@ def test_tags_of_a_file_equal_those_of_the_command_line(
 ) -> None:
     look_at(qtbot, window, recording)
     # The window's bundle computes in float32.
-    arguments = ("--windows", "--all-tags", "--format", "jsonl", "--precision", "float32")
+    arguments = ("--windows", "--all-tags", "--format", "jsonl", "--hop", "0.1")
+    arguments += ("--precision", "float32")
     assert main(["file", str(recording), *arguments, "--bundle", str(tiny_bundle_folder)]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     windows = window.controller.stream.windows
