@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import BundleError
 from .metadata import BundleMetadata
@@ -61,7 +62,7 @@ def checksum_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def check_weights(path: Path, weights: Mapping[str, Tensor], n_tags: int) -> None:
+def check_weights(path: Path, weights: Mapping[str, NDArray[Any]], n_tags: int) -> None:
     """Make sure that a part's weights are numbers, and give an output for each tag.
 
     Args:
@@ -73,7 +74,7 @@ def check_weights(path: Path, weights: Mapping[str, Tensor], n_tags: int) -> Non
         BundleError: If one is NaN or infinite, or the outputs are not the tags.
     """
     for name, values in weights.items():
-        if values.is_floating_point() and not values.isfinite().all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise BundleError(
                 f"{path} cannot be used: {name} has numbers that are NaN or infinite; "
                 "export the bundle again"

@@ -1,4 +1,4 @@
-"""What a TorchScript archive may hold, checked before torch reads it.
+"""What a TorchScript archive may hold, checked before anything of it is read.
 
 torch's reader calls nothing of Python. But TorchScript can write files (``aten::save``), part of it
 runs while it is read, and an archive may state more numbers than it has: torch would hand out
@@ -66,11 +66,14 @@ _OPCODES: Final = {
 }  # fmt: skip
 
 
-def check_scripted(content: bytes) -> None:
+def check_scripted(content: bytes) -> dict[str, ast.Module]:
     """Make sure that an archive holds tensors and code that computes with them, nothing else.
 
     Args:
         content: Of the whole file.
+
+    Returns:
+        Its code, by the names of the entries.
 
     Raises:
         ValueError: If it is no archive of that kind; the message says what is wrong with it.
@@ -89,16 +92,19 @@ def check_scripted(content: bytes) -> None:
         raise ValueError(
             f"its code and objects have {size} bytes, and may have {MOST_BYTES >> 20} MB"
         )
+    code = {}
     for entry in described:
         if entry.filename.endswith(".py"):
-            _check_code(read_entry(archive, entry))
+            code[entry.filename] = _checked_code(read_entry(archive, entry))
         else:
             _check_objects(read_entry(archive, entry), archive, entry.filename.removesuffix(".pkl"))
+    return code
 
 
-def _check_code(source: bytes) -> None:
+def _checked_code(source: bytes) -> ast.Module:
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        tree = ast.parse(source)
+        nodes = list(ast.walk(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"its code cannot be parsed ({type(error).__name__})") from error
     for node in nodes:
@@ -109,6 +115,7 @@ def _check_code(source: bytes) -> None:
             _check_operator(node)
         if isinstance(node, ast.Call):
             _check_call(node)
+    return tree
 
 
 def _name_of(node: ast.AST) -> object:

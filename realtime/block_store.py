@@ -5,7 +5,6 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from earmark.models.runtime import Features
@@ -137,5 +136,12 @@ def _empty_like(part: Any, rows: int) -> Any:
 def _joined(lanes: list[Features]) -> Features:
     if len(lanes) == 1:
         return lanes[0]
-    join = np.concatenate if isinstance(lanes[0][0], np.ndarray) else torch.cat
-    return tuple(join(parts) for parts in zip(*lanes, strict=True))
+    return tuple(_concatenated(parts) for parts in zip(*lanes, strict=True))
+
+
+def _concatenated(parts: tuple[Any, ...]) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import torch  # where there are tensors, it is there already
+
+    return torch.cat(parts)

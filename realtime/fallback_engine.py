@@ -23,7 +23,7 @@ class FallbackEngine:
     def __init__(
         self, bundle: Bundle, load: Callable[[str], Bundle], on_change: Callable[[str], None]
     ) -> None:
-        self._device = bundle.device.type
+        self._device = bundle.device
         self._load = load
         self._on_change = on_change
         self._engine = InferenceEngine(bundle)
@@ -60,10 +60,10 @@ class FallbackEngine:
 
     def retry(self) -> None:
         """Try the accelerator again with the next window; may be called in any thread."""
-        self._is_asked_to_retry = self.bundle.device.type != self._device
+        self._is_asked_to_retry = self.bundle.device != self._device
 
     def _fall_back(self, error: RuntimeError) -> None:
-        if self.bundle.device.type == "cpu":
+        if self.bundle.device == "cpu":
             raise error
         lines = str(error).strip().splitlines() or [type(error).__name__]
         self._on_change(f"{self._device} failed ({lines[0]}): going on with the processor")

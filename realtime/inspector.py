@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from earmark.models.bundle import Bundle
+from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .sound import Sound
@@ -40,7 +41,7 @@ class Inspector:
         self._bundle = bundle
         self._on_tokens = on_tokens
         # Of each branch, by the sample at which a block starts: a stream moves on by a few blocks.
-        self._kept: dict[str, dict[int, Tensor]] = {name: {} for name in bundle.branches}
+        self._kept: dict[str, dict[int, Tensor]] = {name: {} for name in BRANCH_NAMES}
         self._wanted: tuple[Sound, int] | None = None
         self._sound: Sound | None = None
         self._is_asked = threading.Condition()

@@ -45,7 +45,7 @@ class Provenance:
         """Return the provenance of what a bundle makes with options."""
         metadata, choice = bundle.metadata, options.choice
         names = metadata.vocabulary.names
-        on_processor = bundle.device.type == "cpu"
+        on_processor = bundle.device == "cpu"
         return cls(
             version=installed_version(),
             kind=options.kind,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
+from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import SAMPLE_RATE, samples_to_seconds
 
 from .events import EventSettings, TagEvent, TagTracker
@@ -50,7 +51,7 @@ class RecordMaker:
         self._mean = ClipMean()
         self._tracker = TagTracker(
             bundle.metadata.vocabulary.names,
-            tuple(bundle.branches),
+            BRANCH_NAMES,
             options.thresholds,
             hop=samples_to_seconds(options.hop_samples),
             settings=options.settings,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.models.bundle import Bundle
+from earmark.models.config import BRANCH_NAMES
 from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
@@ -57,7 +58,7 @@ class SoundTagger:
             AudioError: If the file cannot be read to its end.
         """
         engine = InferenceEngine(self.bundle)
-        names, branches = self.bundle.metadata.vocabulary.names, tuple(self.bundle.branches)
+        names, branches = self.bundle.metadata.vocabulary.names, BRANCH_NAMES
         thresholds = self.bundle.metadata.calibration.thresholds
         tracker = TagTracker(names, branches, thresholds, hop=hop, settings=settings)
         mean = ClipMean()

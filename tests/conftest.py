@@ -8,12 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle, load_bundle, save_bundle
+from earmark.models.bundle import Bundle, load_bundle
 from earmark.models.calibration import Calibration
 from earmark.models.config import EncoderConfig, NeuralogramConfig, TaggerConfig, WaveformConfig
 from earmark.models.metadata import BundleMetadata
 from earmark.models.tagger import Tagger, build_tagger
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 
 TINY_TAGS = ("Dog", "Rain", "Speech", "Siren", "Music")
@@ -85,7 +86,7 @@ def tiny_bundle_folder(tiny_tagger: Tagger, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_bundle_folder: Path) -> Bundle:
     """The bundle of the tiny tagger, loaded; compiled, it computes what its modules do."""
-    return load_bundle(tiny_bundle_folder, device="cpu", precision="float32")
+    return load_bundle(tiny_bundle_folder, device="cpu", precision="float32", threads=1)
 
 
 @pytest.fixture(scope="session")

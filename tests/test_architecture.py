@@ -17,8 +17,8 @@ def test_only_one_file_imports_sounddevice() -> None:
     assert users_of(r"^\s*import sounddevice|from sounddevice") == {"portaudio.py"}
 
 
-def test_only_the_bundle_saves_and_loads_torchscript() -> None:
-    assert users_of(r"torch\.jit\.(script|save|load)\(") == {"bundle.py"}
+def test_only_one_file_saves_and_loads_torchscript() -> None:
+    assert users_of(r"torch\.jit\.(script|save|load)\(") == {"torchscript.py"}
 
 
 def test_nothing_is_unpickled_without_restriction() -> None:

@@ -23,7 +23,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(device="cpu")
+    return load_bundle(device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

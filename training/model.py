@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from earmark.models.bundle import choose_device, load_bundle
+from earmark.models.bundle import load_bundle
 from earmark.models.calibration import Calibration
+from earmark.models.device import choose_device
 from earmark.models.tagger import branches_of
 from earmark.models.vocabulary import TagVocabulary
 
@@ -47,7 +47,7 @@ class Model:
     calibration: Calibration
     branches: dict[str, AnyBranch]
     head: AnyHead
-    device: torch.device
+    device: str
 
 
 def open_model(folder: Path, device: str) -> Model:

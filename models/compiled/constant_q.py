@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from earmark.models.timebase import FRAME_SAMPLES, FRAMES_PER_WINDOW
 
 from .graph import Graph
-from .weights import Array
+from .weights import Array, weights_of
 
 
 class ConstantQGraph:
@@ -23,7 +23,7 @@ class ConstantQGraph:
     """
 
     def __init__(self, constant_q: Any) -> None:
-        flat = constant_q.kernels.detach().cpu().double().numpy()
+        flat = weights_of(constant_q)["kernels"]
         self._groups: list[_Group] = []
         offset = 0
         for length, size in zip(constant_q.lengths, constant_q.sizes, strict=True):

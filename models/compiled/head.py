@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from earmark.models.taught.runtime import EmbeddingHead
-
 from .graph import Graph
 from .weights import weights_of
 
@@ -13,16 +11,13 @@ def write_head(graph: Graph, head: Any | None, embeddings: str, by_branch: str) 
 
     Args:
         graph: To write to.
-        head: A head of the model or out of a bundle, or ``EmbeddingHead``; without one, what is
-            combined is the branches' mean.
+        head: A head of the model or out of a bundle; without one, what is combined is the
+            branches' mean.
         embeddings: (windows, inputs), the branches' side by side.
         by_branch: (windows, branches, tags), the branches' own logits.
     """
     if head is None:
         return graph.op("ReduceMean", by_branch, graph.integers([1]), keepdims=0)
-    if isinstance(head, EmbeddingHead):
-        combined = write_head(graph, head.base, embeddings, by_branch)
-        return graph.op("Concat", combined, embeddings, axis=1)
     weights = weights_of(head)
     if "shares" not in weights:
         return graph.affine(embeddings, weights["weight"][-1], weights["bias"][-1])

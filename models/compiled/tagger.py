@@ -1,5 +1,6 @@
 """A bundle compiled for the processor: three graphs, run by ONNX Runtime."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -44,7 +45,8 @@ class CompiledTagger:
     Args:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings; without one, what is combined is the branches' mean.
-        threads: Of the processor.
+        threads: Of the processor; 0: all of its cores.
+        with_embeddings: Whether the embeddings stand behind the combined logits.
         eight_bits: Whether the learned filters, the MobileNet where it is largest and the
             classifiers compute in 8 bits.
     """
@@ -57,6 +59,7 @@ class CompiledTagger:
         head: Any | None,
         *,
         threads: int,
+        with_embeddings: bool = False,
         eight_bits: bool = False,
     ) -> None:
         encoders = {name: EncoderGraph(branch) for name, branch in branches.items()}
@@ -69,7 +72,10 @@ class CompiledTagger:
         if self._frames:
             frames = _frame_graph(branches, encoders, pitch, self._frames, eight_bits)
         chunks = _chunk_graph(branches, encoders, eight_bits) if self._chunks else None
-        windows = _window_graph(encoders, head, pitch, self._frames, self._chunks, eight_bits)
+        windows = _window_graph(
+            encoders, head, pitch, self._frames, self._chunks, with_embeddings, eight_bits
+        )
+        threads = threads or os.cpu_count() or 1
         with on_large_pages():
             self._blocks = {
                 size: graph.session(threads=threads)
@@ -154,6 +160,7 @@ def _window_graph(
     pitch: ConstantQGraph | None,
     frame_names: Sequence[str],
     chunk_names: Sequence[str],
+    with_embeddings: bool,
     eight_bits: bool,
 ) -> Graph:
     graph = Graph()
@@ -187,6 +194,8 @@ def _window_graph(
     logits = [graph.op("Unsqueeze", value, graph.integers([1])) for _, value in written]
     by_branch = graph.op("Concat", *logits, axis=1)
     combined = write_head(graph, head, embeddings, by_branch)
+    if with_embeddings:
+        combined = graph.op("Concat", combined, embeddings, axis=1)
     graph.output("combined", combined)
     graph.output("branches", by_branch)
     return graph

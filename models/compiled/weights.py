@@ -1,20 +1,22 @@
 """Weights out of a module, and the layers that disappear into their neighbours."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 Array = NDArray[np.float64]
 Weights = Mapping[str, Array]
 
 
-def weights_of(module: nn.Module) -> dict[str, Array]:
-    """Return the parameters and buffers of a module, in the precision that folding asks for."""
-    return {
-        name: tensor.detach().cpu().double().numpy() for name, tensor in module.state_dict().items()
-    }
+def weights_of(module: Any) -> dict[str, Array]:
+    """Return the parameters and buffers of a module, in the precision that folding asks for.
+
+    Args:
+        module: ``earmark.models.stored_module.StoredModule``, or a module on the processor.
+    """
+    return {name: np.asarray(values, np.float64) for name, values in module.state_dict().items()}
 
 
 def part_of(weights: Weights, prefix: str) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from earmark.models.bundle import Bundle, load_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
-from earmark.models.config import DEFAULT_PRECISION, Precision
+from earmark.models.config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from earmark.models.errors import BundleError
 from earmark.models.metadata import BundleMetadata
 from earmark.models.vocabulary import TagVocabulary
@@ -23,6 +23,7 @@ def load_with_taught(
     *,
     device: str = "auto",
     precision: Precision = DEFAULT_PRECISION,
+    threads: int = 0,
     tell: Callable[[str], None] = warnings.warn,
 ) -> Bundle:
     """Load a bundle with the tags that the user taught on it.
@@ -31,12 +32,13 @@ def load_with_taught(
         folder: Of the bundle; None is the shipped one.
         device: As for ``load_bundle``.
         precision: Likewise.
+        threads: Likewise.
         tell: Told of each tag that is left out because it no longer fits the bundle.
 
     Raises:
         BundleError: As for ``load_bundle``, or if the file of a taught tag is broken.
     """
-    bundle = load_bundle(folder, device=device, precision=precision)
+    bundle = load_bundle(folder, device=device, precision=precision, threads=threads)
     tags, problems = taught_on(bundle.metadata)
     for problem in problems:
         tell(problem)
@@ -81,7 +83,7 @@ def with_taught(bundle: Bundle, tags: Sequence[TaughtTag]) -> Bundle:
     """
     if not tags:
         return bundle
-    weights = [branch.state_dict() for branch in bundle.branches.values()]
+    weights = [bundle.parts[f"{name}.pt"].stored.state_dict() for name in BRANCH_NAMES]
     inputs = sum(part["classifier.0.weight"].shape[1] for part in weights)
     for tag in tags:
         check_base(tag, bundle.metadata)

@@ -3,35 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from earmark.models.runtime import Features, Runtime, TorchHead
+from earmark.models.runtime import Features, Runtime
 
 from .tag import TaughtTag
 
 _Floats = NDArray[np.float32]
-
-
-class EmbeddingHead(nn.Module):
-    """A head that gives the logits of another one, and behind them the embeddings.
-
-    Args:
-        base: A head of the model or out of a bundle.
-
-    Shape:
-        - Input: ``(batch, inputs)`` embeddings side by side
-        - Output: ``(batch, tags + inputs)``
-    """
-
-    def __init__(self, base: TorchHead) -> None:
-        super().__init__()
-        self.base = base
-
-    def forward(self, embeddings: Tensor) -> Tensor:
-        """Return logits and embeddings side by side."""
-        return torch.cat([self.base(embeddings), embeddings], dim=1)
 
 
 class TaughtRuntime:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from earmark.models.config import Precision
 from earmark.models.errors import BundleError
 from earmark.models.taught.layer import load_with_taught
@@ -52,9 +50,10 @@ class BlockTagger:
     """
 
     def __init__(self, job: ArchiveJob) -> None:
-        torch.set_num_threads(1)
         self._job = job
-        self._bundle = load_with_taught(job.bundle, device=job.device, precision=job.precision)
+        self._bundle = load_with_taught(
+            job.bundle, device=job.device, precision=job.precision, threads=1
+        )
         if self._bundle.checksum != job.checksum:
             raise BundleError(
                 f"the bundle {self._bundle.metadata.name} differs between machines "

@@ -9,12 +9,12 @@ from pathlib import Path
 #: Loads a bundle, tags a window, and tells the largest memory it ever took.
 _FIRST_RESULT = """
 import json, resource, sys
-import numpy as np, torch
-torch.set_num_threads(int(sys.argv[3]))
+import numpy as np
 from pathlib import Path
 from earmark.models.bundle import load_bundle
 from earmark.realtime.engine import InferenceEngine
-bundle = load_bundle(Path(sys.argv[1]) if sys.argv[1] else None, device=sys.argv[2])
+folder = Path(sys.argv[1]) if sys.argv[1] else None
+bundle = load_bundle(folder, device=sys.argv[2], threads=int(sys.argv[3]))
 engine = InferenceEngine(bundle)
 for i in range(50):
     engine.process(np.zeros(16_000, np.float32), i * 1_600)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
+from earmark.models.config import BRANCH_NAMES
 from earmark.models.runtime import Runtime
 from earmark.models.timebase import CHUNK_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
 from earmark.realtime.engine import InferenceEngine
@@ -95,7 +96,7 @@ def branch_steps(bundle: Bundle, sound: Sound) -> Iterator[tuple[str, dict[str, 
     ``window`` makes tags of what was heard, the same for both.
     """
     window = sound.from_sample(0, WINDOW_SAMPLES)
-    for name in bundle.branches:
+    for name in BRANCH_NAMES:
         runtime = bundle.runtime_of(name)
         whole = [window.reshape(-1, size) for size in runtime.block_sizes]
         new = [blocks[: max(1, CHUNK_SAMPLES // blocks.shape[1])] for blocks in whole]

@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and report."""
     import json
+    import os
     import platform
 
-    import torch
     from rich.console import Console
 
     from earmark.models.errors import UsageError
@@ -40,16 +40,16 @@ def run(args: argparse.Namespace) -> int:
     if args.runs < 1:
         raise UsageError(f"--runs must be at least 1, got {args.runs}")
     bundle = load_base_bundle(args)
+    threads = bundle.threads or os.cpu_count() or 1
     sound = Sound()
-    peers = peer_steps(args.peer, sound, threads=torch.get_num_threads())
-    start = measure_start(args.bundle, bundle.device.type, torch.get_num_threads())
+    peers = peer_steps(args.peer, sound, threads=threads)
+    start = measure_start(args.bundle, bundle.device, threads)
     timings = measure({**stream_steps(bundle, sound), **peers}, runs=args.runs)
-    on_gpu = bundle.device.type == "cuda"
     report = BenchReport(
         about={
             "bundle": bundle.metadata.name,
-            "device": torch.cuda.get_device_name() if on_gpu else _processor(),
-            "threads": torch.get_num_threads(),
+            "device": _gpu() if bundle.device == "cuda" else _processor(),
+            "threads": threads,
             "precision": bundle.precision,
             "system": f"{platform.system()} {platform.machine()}",
         },
@@ -73,6 +73,12 @@ def run(args: argparse.Namespace) -> int:
         "at most {peak_memory_mb} MB".format(**start)
     )
     return 0
+
+
+def _gpu() -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name())
 
 
 def _processor() -> str:

@@ -137,6 +137,7 @@ def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":
 
 
 def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOptions":
+    from earmark.models.config import BRANCH_NAMES
     from earmark.models.errors import UsageError
     from earmark.realtime.record_maker import RecordOptions
     from earmark.realtime.records import TagChoice
@@ -147,7 +148,7 @@ def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOption
         kind=args.kind,
         choice=TagChoice(
             names=bundle.metadata.vocabulary.names,
-            branches=tuple(bundle.branches),
+            branches=BRANCH_NAMES,
             top=args.top,
             threshold=0.0 if args.threshold is None else args.threshold,
             every=args.all_tags,

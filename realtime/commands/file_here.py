@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-import torch
 from rich.console import Console
 
 from earmark.models.bundle import Bundle
@@ -58,7 +58,7 @@ class FilesHere:
                 failures.append(str(error))
         threads = self._args.threads or os.cpu_count() or 1
         # Workers that each tag sound of their own waste nothing on waiting for each other.
-        torch.set_num_threads(1)
+        bundle = replace(bundle, threads=1)
         # Standard output takes one input after the other; standard input needs this thread.
         in_order = self._args.output is None or any(item.path is None for item in inputs)
         readers = 1 if in_order else max(1, min(self._args.jobs or threads, len(inputs)))

@@ -138,7 +138,9 @@ def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
 
     engine = FallbackEngine(
         bundle,
-        lambda device: load_bundle(args.bundle, device=device, precision=args.precision),
+        lambda device: load_bundle(
+            args.bundle, device=device, precision=args.precision, threads=args.threads
+        ),
         logging.getLogger("earmark").warning,
     )
 
@@ -155,13 +157,14 @@ def _broadcast(
     session: "ListeningSession", bundle: "Bundle", args: argparse.Namespace
 ) -> "Iterator[tuple[Broadcast, LiveStream]]":
     """Give what tells all sinks of a session; leaving it tells them the end."""
+    from earmark.models.config import BRANCH_NAMES
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
     from earmark.realtime.broadcast.stream_clock import StreamClock
     from earmark.realtime.events import TagTracker
     from earmark.realtime.sinks.log import LogSink
 
-    names, branches = bundle.metadata.vocabulary.names, tuple(bundle.branches)
+    names, branches = bundle.metadata.vocabulary.names, BRANCH_NAMES
     settings, chosen = event_settings(args), thresholds(args, bundle)
     tracker = TagTracker(names, branches, chosen, hop=args.hop, settings=settings)
     clock = StreamClock(session.capture.captured_at, lambda: session.sound.written)

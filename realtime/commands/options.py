@@ -64,15 +64,16 @@ def add_event_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_base_bundle(args: argparse.Namespace) -> "Bundle":
-    """Return the bundle asked for without taught tags, and set the number of threads.
+    """Return the bundle asked for without taught tags.
 
     Raises:
         EarmarkError: If the bundle, the device or the number of threads cannot be had.
     """
     from earmark.models.bundle import load_bundle
 
-    _set_threads(args)
-    return load_bundle(args.bundle, device=args.device, precision=args.precision)
+    return load_bundle(
+        args.bundle, device=args.device, precision=args.precision, threads=_threads(args)
+    )
 
 
 def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
@@ -85,24 +86,21 @@ def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
 
     from earmark.models.taught.layer import load_with_taught
 
-    _set_threads(args)
     return load_with_taught(
         args.bundle,
         device=args.device,
         precision=args.precision,
+        threads=_threads(args),
         tell=lambda problem: print(f"earmark: {problem}", file=sys.stderr),
     )
 
 
-def _set_threads(args: argparse.Namespace) -> None:
-    import torch
-
+def _threads(args: argparse.Namespace) -> int:
     from earmark.models.errors import UsageError
 
     if args.threads < 0:
         raise UsageError(f"--threads must be 0 or more, got {args.threads}")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    return int(args.threads)
 
 
 def event_settings(args: argparse.Namespace) -> "EventSettings":

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
@@ -47,8 +46,6 @@ class AppOptions:
 
 def run_app(options: AppOptions) -> int:
     """Open the window and return when it is closed: 1 where a screenshot failed."""
-    # One window is too little work to be worth dividing: more threads only wait for each other.
-    torch.set_num_threads(1)
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setApplicationName("Earmark")
     path = settings_path()

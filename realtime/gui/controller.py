@@ -11,7 +11,7 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from earmark.models.bundle import Bundle
-from earmark.models.taught.layer import load_with_taught
+from earmark.models.config import BRANCH_NAMES
 from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
@@ -24,6 +24,7 @@ from earmark.realtime.results import WindowResult
 from .bridge import Background, Bridge
 from .export import export_events
 from .heard_settings import event_settings_of, thresholds_of
+from .loading import load_to_show
 from .playback import Playback
 from .recording import Recording
 from .settings import AppSettings
@@ -69,7 +70,7 @@ class Controller(QObject):
         self.bridge = Bridge()
         self._background = Background(self.bridge)
         self._open_source = open_source
-        self._load = load or (lambda f, d: load_with_taught(f, device=d, tell=self._tell))
+        self._load = load or (lambda f, d: load_to_show(f, d, self._tell))
         self.player = player or Player(self._tell)
         self.player.device = settings.output_device or None
         self.playback = Playback(self.player)
@@ -259,7 +260,7 @@ class Controller(QObject):
         self.stream = ObservedStream(
             hearing,
             bundle.metadata.vocabulary.names,
-            tuple(bundle.branches),
+            BRANCH_NAMES,
             hop=hearing.hop,
             thresholds=thresholds_of(self.settings, bundle.metadata),
             settings=event_settings_of(self.settings),

@@ -217,7 +217,7 @@ class Presenter:
         )
         views.top_bar.show_source(controller.source)
         if bundle is not None:
-            views.top_bar.show_model(bundle.metadata.name, bundle.device.type.upper())
+            views.top_bar.show_model(bundle.metadata.name, bundle.device.upper())
         views.events.show_events([] if stream is None else stream.events.events)
         views.status.show_status(self._status(stream))
         views.tags.describe()

@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from torchaudio.functional import melscale_fbanks
 
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.sound import Sound
@@ -38,6 +37,8 @@ class Spectrogram:
         columns = None if max_seconds is None else int(max_seconds * COLUMNS_PER_SECOND)
         self.fine = RowStore(N_MELS, np.uint8, columns)
         self.coarse = RowStore(N_MELS, np.uint8, None if columns is None else columns // COARSE)
+        from torchaudio.functional import melscale_fbanks  # takes longer than a window to open
+
         self._hann = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
         filters = melscale_fbanks(
             _N_FFT // 2 + 1, F_MIN, SAMPLE_RATE / 2, N_MELS, SAMPLE_RATE, mel_scale="htk"

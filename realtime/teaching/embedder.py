@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
@@ -27,7 +26,6 @@ class Embedder:
         self._runtime = bundle.embedding_runtime()
         self._n_tags = len(bundle.metadata.vocabulary)
 
-    @torch.inference_mode()
     def embed(self, sound: _Floats, hop_samples: int) -> _Floats:
         """Return (windows, branches x d_embedding) of a sound.
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
+from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import samples_to_seconds
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
@@ -38,7 +39,7 @@ def hear(bundle: Bundle, sound: NDArray[np.float32]) -> Heard:
     names = metadata.vocabulary.names
     tracker = TagTracker(
         names,
-        tuple(bundle.branches),
+        BRANCH_NAMES,
         metadata.calibration.thresholds,
         hop=samples_to_seconds(_HOP_SAMPLES),
     )

@@ -29,11 +29,12 @@ import earmark.realtime.commands.file
 import earmark.realtime.commands.live
 import earmark.realtime.session
 from earmark.__main__ import main as earmark
-from earmark.models.bundle import load_bundle, save_bundle
+from earmark.models.bundle import load_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
 from earmark.models.metadata import BundleMetadata
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
@@ -82,12 +83,11 @@ class Drill:
 
     def _make_bundle(self) -> None:
         """Make an untrained bundle whose tags come and go with the sound."""
-        torch.set_num_threads(1)
         torch.manual_seed(3)
         tagger = build_tagger(TINY_CONFIG, len(TINY_TAGS)).eval()
         vocabulary, neutral = TagVocabulary(TINY_TAGS), Calibration.neutral(len(TINY_TAGS))
         save_bundle(tagger, BundleMetadata("tiny", vocabulary, neutral), self.bundle)
-        engine = InferenceEngine(load_bundle(self.bundle, device="cpu"))
+        engine = InferenceEngine(load_bundle(self.bundle, device="cpu", threads=1))
         results = analyse([self.sound[: 20 * SAMPLE_RATE]], engine, SAMPLE_RATE // 10)
         p = np.stack([result.probabilities for result in results]).astype(np.float64)
         middle = np.median(np.log(p / (1 - p)), axis=0)

@@ -76,7 +76,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries say is no answer
     warnings.simplefilter("error")
-    bundle = load_bundle(device="cpu")
+    bundle = load_bundle(device="cpu", threads=1)
     InferenceEngine(bundle).process(np.zeros(16_000, np.float32), 0)
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (virtual + 2 * MOST_MEMORY,) * 2)

@@ -16,7 +16,7 @@ from earmark.models.compiled.tagger import CompiledTagger
 from earmark.models.compiled.waveform import write_waveform
 from earmark.models.config import BRANCH_NAMES, WaveformConfig
 from earmark.models.frontends.waveform import WaveformFrontEnd
-from earmark.models.runtime import TorchRuntime
+from earmark.models.torch_runtime import TorchRuntime
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
@@ -121,7 +121,7 @@ def test_filters_of_any_length_find_their_loudest_response(
 
 @pytest.fixture(scope="module")
 def shipped() -> Bundle:
-    return load_bundle(device="cpu")
+    return load_bundle(device="cpu", threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import load_bundle, save_bundle
+from earmark.models.bundle import load_bundle
 from earmark.models.calibration import Calibration
 from earmark.models.config import HeadConfig
 from earmark.models.head import N_SUBSETS, subset_members
 from earmark.models.metadata import BundleMetadata
-from earmark.models.runtime import TorchRuntime
 from earmark.models.stacked_head import StackedHead
 from earmark.models.tagger import Tagger, build_tagger
-from earmark.models.taught.runtime import EmbeddingHead
+from earmark.models.taught.embedding_head import EmbeddingHead
+from earmark.models.torch_runtime import TorchRuntime
+from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 
 from ..conftest import TINY_CONFIG
@@ -83,7 +84,7 @@ def logits_of(runtime, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_compiled_bundle_answers_like_its_modules(bundle, noise, with_embeddings) -> None:
     head = EmbeddingHead(bundle.head) if with_embeddings else bundle.head
     compiled = bundle.embedding_runtime() if with_embeddings else bundle.runtime
-    modules = TorchRuntime(bundle.branches, head, torch.device("cpu"))
+    modules = TorchRuntime(bundle.branches, head, "cpu")
     for found, wanted in zip(
         logits_of(compiled, noise()), logits_of(modules, noise()), strict=True
     ):

@@ -9,7 +9,7 @@ import torch
 from earmark.models.bundle import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import BundleError, UsageError
-from earmark.models.runtime import TorchRuntime
+from earmark.models.taught.embedding_head import EmbeddingHead
 from earmark.models.taught.folder import (
     TaughtFolder,
     checked_name,
@@ -18,8 +18,9 @@ from earmark.models.taught.folder import (
     write_tag,
 )
 from earmark.models.taught.layer import check_base, load_with_taught, taught_on, with_taught
-from earmark.models.taught.runtime import EmbeddingHead, TaughtRuntime
+from earmark.models.taught.runtime import TaughtRuntime
 from earmark.models.taught.tag import BaseBundle, TaughtTag
+from earmark.models.torch_runtime import TorchRuntime
 from earmark.realtime.engine import InferenceEngine
 
 Logits = tuple[np.ndarray, np.ndarray]
@@ -79,7 +80,7 @@ def test_taught_tags_leave_the_others_as_they_were(tiny_bundle, kettle, noise) -
 
 def test_modules_and_compiled_graphs_give_the_same_taught_tags(tiny_bundle, kettle, noise) -> None:
     head = EmbeddingHead(tiny_bundle.head)
-    modules = TorchRuntime(tiny_bundle.branches, head, torch.device("cpu"))
+    modules = TorchRuntime(tiny_bundle.branches, head, "cpu")
     by_modules = TaughtRuntime(modules, len(tiny_bundle.metadata.vocabulary), [kettle])
     compiled = with_taught(tiny_bundle, [kettle]).runtime
     pairs = zip(logits_of(compiled, noise()), logits_of(by_modules, noise()), strict=True)

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from earmark.models.bundle import Bundle, load_bundle
-from earmark.models.runtime import TorchRuntime
 from earmark.models.timebase import WINDOW_SAMPLES
+from earmark.models.torch_runtime import TorchRuntime
 from earmark.realtime.engine import InferenceEngine
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(device="cpu")
+    return load_bundle(device="cpu", threads=1)
 
 
 def blocks_computed(bundle: Bundle, hop: int) -> dict[int, int]:
