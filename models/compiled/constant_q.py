@@ -1,5 +1,6 @@
 """The pitch branch's constant-Q transform, so that a frame of sound is multiplied only once."""
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,26 +21,42 @@ class ConstantQGraph:
 
     Args:
         constant_q: ``earmark.models.frontends.pitch.ConstantQ``, of a tagger or out of a bundle.
+        factored: Whether kernels may be multiplied in two steps, where that is less. It is as exact
+            as float32 is, but rounds in other places: where there is next to nothing to be heard,
+            other peaks may come of it.
     """
 
-    def __init__(self, constant_q: Any) -> None:
+    def __init__(self, constant_q: Any, *, factored: bool = False) -> None:
         flat = weights_of(constant_q)["kernels"]
         self._groups: list[_Group] = []
         offset = 0
         for length, size in zip(constant_q.lengths, constant_q.sizes, strict=True):
             kernel = flat[offset : offset + length * size].reshape(length, size)
             offset += length * size
-            self._groups.append(_Group(kernel))
+            self._groups.append(_Group(kernel, factored=factored))
 
     @property
     def n_products(self) -> int:
         """Products of one frame with all pieces of all kernels."""
-        return sum(group.pieces.shape[1] for group in self._groups)
+        return sum(group.n_products for group in self._groups)
 
     def write_products(self, graph: Graph, frames: str) -> str:
         """Return ``(frames, n_products)`` of ``(frames, 400)``."""
-        pieces = np.concatenate([group.pieces for group in self._groups], axis=1)
-        return graph.op("MatMul", frames, graph.floats(pieces))
+        products = []
+        for is_factored, run in groupby(self._groups, key=lambda group: len(group.factors) > 1):
+            factors = [group.factors for group in run]
+            first = np.concatenate([matrices[0] for matrices in factors], axis=1)
+            product = graph.op("MatMul", frames, graph.floats(first))
+            if not is_factored:
+                products.append(product)
+                continue
+            widths = graph.integers([matrices[0].shape[1] for matrices in factors])
+            parts = graph.ops("Split", product, widths, count=len(factors), axis=1)
+            products += [
+                graph.op("MatMul", part, graph.floats(matrices[1]))
+                for part, matrices in zip(parts, factors, strict=True)
+            ]
+        return graph.op("Concat", *products, axis=1)
 
     def write_peaks(self, graph: Graph, products: str, first: str) -> str:
         """Return ``(windows, 40, bins)``, 1 at a peak and 0 elsewhere.
@@ -49,7 +66,7 @@ class ConstantQGraph:
             products: (frames, n_products).
             first: (windows, 1, 1), the number of each window's first frame.
         """
-        widths = graph.integers([group.pieces.shape[1] for group in self._groups])
+        widths = graph.integers([group.n_products for group in self._groups])
         parts = graph.ops("Split", products, widths, count=len(self._groups), axis=1)
         sums = [
             group.write(graph, part, first) for group, part in zip(self._groups, parts, strict=True)
@@ -80,9 +97,10 @@ class _Group:
 
     Args:
         kernel: (samples, 2 x bins), real parts and then imaginary ones.
+        factored: Whether the pieces may be the product of two matrices.
     """
 
-    def __init__(self, kernel: Array) -> None:
+    def __init__(self, kernel: Array, *, factored: bool) -> None:
         length, self._size = kernel.shape
         self.n_bins = self._size // 2
         # A frame's kernel is centred on the frame's first sample.
@@ -91,12 +109,14 @@ class _Group:
         self._n_pieces = -(-(lead + length) // FRAME_SAMPLES)
         padded = np.zeros((self._n_pieces * FRAME_SAMPLES, self._size))
         padded[lead : lead + length] = kernel
-        #: (400, pieces x 2 bins)
-        self.pieces = (
+        pieces = (
             padded.reshape(self._n_pieces, FRAME_SAMPLES, self._size)
             .transpose(1, 0, 2)
             .reshape(FRAME_SAMPLES, -1)
         )
+        self.n_products = pieces.shape[1]
+        #: The pieces (400, n_products), or two matrices whose product they are.
+        self.factors = _factors(pieces) if factored else [pieces]
 
     def write(self, graph: Graph, products: str, first: str) -> str:
         """Return the sums ``(windows, 40, 2 x bins)`` of a window's own products."""
@@ -116,6 +136,24 @@ class _Group:
         frames = np.arange(FRAMES_PER_WINDOW)[:, None] + pieces - self._before
         inside = (frames >= 0) & (frames < FRAMES_PER_WINDOW)
         return frames * self._n_pieces + pieces + 1, inside.astype(np.int64)
+
+
+def _factors(pieces: Array) -> list[Array]:
+    """Return two matrices whose product the pieces are, where that halves the work at least.
+
+    The pieces of low tones are slow and much alike: a few shapes make up all of them. What is left
+    out is as small as what float32 rounds the pieces by.
+    """
+    if pieces.shape[0] > pieces.shape[1]:
+        return [factor.T for factor in reversed(_factors(pieces.T))]
+    # Singular values from the smaller product with itself, in a quarter of the time: in float64
+    # they are exact enough to tell float32's rounding from the rest.
+    squares, vectors = np.linalg.eigh(pieces @ pieces.T)
+    is_needed = squares > np.finfo(np.float32).eps ** 2 * squares[-1]
+    if 2 * is_needed.sum() * sum(pieces.shape) > pieces.size:
+        return [pieces]
+    shapes = vectors[:, is_needed]
+    return [shapes, shapes.T @ pieces]
 
 
 def _write_peak_map(graph: Graph, power: str, n_bins: int) -> str:

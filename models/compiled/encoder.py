@@ -145,8 +145,8 @@ class EncoderGraph:
     def _perceptron(self, graph: Graph, tokens: str, layer: Weights) -> str:
         norm = layer["mlp_norm.weight"], layer["mlp_norm.bias"]
         weight, bias = after(*norm, *linear(layer, "mlp.0"))
-        hidden = graph.op("MatMul", self._normalized(graph, tokens), graph.floats(weight))
-        hidden = graph.op("BiasGelu", hidden, graph.floats(bias), domain=CONTRIB)
+        hidden = graph.affine(self._normalized(graph, tokens), weight, bias)
+        hidden = graph.op("Gelu", hidden, domain=CONTRIB)
         return graph.op("Add", tokens, graph.affine(hidden, *linear(layer, "mlp.2")))
 
     def _normalized(

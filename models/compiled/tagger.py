@@ -67,7 +67,7 @@ class CompiledTagger:
         self._chunks = [name for name in ("neuralogram",) if name in branches]
         pitch = None
         if "pitch" in branches:
-            pitch = ConstantQGraph(branches["pitch"].front_end.constant_q)
+            pitch = ConstantQGraph(branches["pitch"].front_end.constant_q, factored=eight_bits)
         frames = None
         if self._frames:
             frames = _frame_graph(branches, encoders, pitch, self._frames, eight_bits)

@@ -33,8 +33,10 @@ def test_products_of_a_layer_are_as_many_whatever_its_heads(tiny_tagger) -> None
     encoder = branches_of(tiny_tagger)["waveform"]
     EncoderGraph(encoder).write(graph, graph.input("projected", ["windows", 40, 64]))
     kinds = Counter(node.op_type for node in graph.model().graph.node)
-    # Scores, what is gathered, and a perceptron's first layer; the others bring a bias with them.
-    assert kinds["FusedMatMul"] + kinds["MatMul"] == 3 * len(encoder.encoder.layers)
+    # Scores and what is gathered; four with a bias: into heads, out of them, and the perceptron's.
+    layers = len(encoder.encoder.layers)
+    assert kinds["FusedMatMul"] + kinds["MatMul"] == 2 * layers
+    assert kinds["Gemm"] == 4 * layers + 2  # and the classifier's
 
 
 @pytest.mark.parametrize(
