@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle import Bundle
-from earmark.models.timebase import WINDOW_SAMPLES
+from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .batch import Stretch, tag_stretches
 from .engine import InferenceEngine
 from .results import WindowResult
 
-#: Windows in a stretch: enough that what neighbours share, and compute twice, is little.
-WINDOWS_AT_ONCE = 128
+# Windows in a stretch: enough that what its neighbours compute as well is little. And the sound in
+# it: what is known of a longer one would no longer be in the processor's cache when it is needed.
+_MOST_WINDOWS = 128
+_MOST_SAMPLES = 32 * SAMPLE_RATE
 
 # Stretches that may wait for each worker: it goes on while results are being written.
 _STRETCHES_AHEAD = 2
+
+
+def windows_at_once(hop_samples: int) -> int:
+    """Return how many windows a stretch has, and a batch of several recordings at most."""
+    return max(1, min(_MOST_WINDOWS, _MOST_SAMPLES // hop_samples))
 
 
 def analyse(
@@ -83,7 +90,8 @@ def stretches_of(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Ite
     if hop_samples < 1:
         raise ValueError(f"a hop must be at least one sample, got {hop_samples}")
     # One window more is kept than is due: the last one reaches back behind the grid.
-    span = WINDOW_SAMPLES + WINDOWS_AT_ONCE * hop_samples
+    count = windows_at_once(hop_samples)
+    span = WINDOW_SAMPLES + count * hop_samples
     sound = np.empty(0, np.float32)
     waiting: list[NDArray[np.float32]] = []
     held = 0
@@ -98,9 +106,9 @@ def stretches_of(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Ite
         waiting = []
         n_samples = first + len(sound)
         while next_start + span <= n_samples:
-            starts = [next_start + i * hop_samples for i in range(WINDOWS_AT_ONCE)]
+            starts = [next_start + i * hop_samples for i in range(count)]
             yield _cut(sound, first, starts)
-            next_start += WINDOWS_AT_ONCE * hop_samples
+            next_start += count * hop_samples
         dropped = max(0, min(next_start, n_samples - WINDOW_SAMPLES) - first)
         sound, first = sound[dropped:], first + dropped
         held = len(sound)
@@ -113,8 +121,8 @@ def stretches_of(blocks: Iterable[NDArray[np.float32]], hop_samples: int) -> Ite
     starts = [*range(next_start, last + 1, hop_samples)]
     if not starts or starts[-1] != last:
         starts.append(last)
-    for i in range(0, len(starts), WINDOWS_AT_ONCE):
-        yield _cut(sound, first, starts[i : i + WINDOWS_AT_ONCE])
+    for i in range(0, len(starts), count):
+        yield _cut(sound, first, starts[i : i + count])
 
 
 def _cut(sound: NDArray[np.float32], first: int, starts: list[int]) -> Stretch:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from earmark.models.bundle import Bundle
 
-from .analysis import WINDOWS_AT_ONCE
+from .analysis import windows_at_once
 from .batch import Stretch, tag_stretches
 from .record_maker import RecordMaker, RecordOptions
 from .recording import Recording
@@ -138,11 +138,12 @@ def _batches(
 
 def _read(recordings: Iterator[Recording], hop_samples: int) -> Generator[_Batch, None, None]:
     """Read one recording after the other; a batch holds no more windows than a stretch may."""
+    most = windows_at_once(hop_samples)
     batch: _Batch = []
     windows = 0
     for recording in recordings:
         for stretch in recording.stretches(hop_samples):
-            if windows + len(stretch.starts) > WINDOWS_AT_ONCE:
+            if windows + len(stretch.starts) > most:
                 yield batch
                 batch, windows = [], 0
             batch.append(_Part(recording, stretch))
