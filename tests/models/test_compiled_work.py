@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from earmark.models.compiled.constant_q import ConstantQGraph
 from earmark.models.compiled.encoder import EncoderGraph
 from earmark.models.compiled.graph import Graph
 from earmark.models.compiled.mobilenet import write_mobilenet
@@ -60,6 +61,27 @@ def test_spectrum_multiplies_half_a_window_by_each_frequency(
         if node.op_type == "MatMul" and known[node.input[1]].shape[1] >= bands
     )
     assert multiplied <= samples * frequencies + frequencies * bands
+
+
+def test_low_tones_multiplied_in_two_steps_are_a_third_of_the_work_and_as_exact(
+    tiny_tagger, noise
+) -> None:
+    constant_q = branches_of(tiny_tagger)["pitch"].front_end.constant_q
+    frames = noise(seconds=5.0).reshape(-1, 400)
+    work, products = [], []
+    for factored in (False, True):
+        graph = Graph()
+        pitch = ConstantQGraph(constant_q, factored=factored)
+        graph.output("products", pitch.write_products(graph, graph.input("frames", ["n", 400])))
+        known = constants(graph.model())
+        work.append(
+            sum(known[n.input[1]].size for n in graph.model().graph.node if n.op_type == "MatMul")
+        )
+        products.append(graph.session(threads=1).run(None, {"frames": frames})[0])
+    assert work[1] < work[0] / 3
+    # Of what a frame could give at most, as much as float32 rounds sums of 400 by.
+    rounding = np.finfo(np.float32).eps * np.sqrt(400)
+    assert np.abs(products[1] - products[0]).max() < rounding * np.abs(products[0]).max()
 
 
 @pytest.fixture
