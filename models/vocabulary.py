@@ -44,17 +44,21 @@ class TagVocabulary:
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return isinstance(name, str) and self._found(name) is not None
 
     def index_of(self, name: str) -> int:
-        """Return the position of a tag.
+        """Return the position of a tag, by its name or as people read that: with spaces.
 
         Raises:
             KeyError: If there is no such tag; the message lists the nearest names.
         """
-        if name not in self._index:
+        found = self._found(name)
+        if found is None:
             raise KeyError(self._unknown(name))
-        return self._index[name]
+        return found
+
+    def _found(self, name: str) -> int | None:
+        return self._index.get(name, self._index.get(name.replace(" ", "_")))
 
     def _unknown(self, name: str) -> str:
         import difflib

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .broadcast.sink import LiveStream, Status
+from .labels import label_of
 from .liveness import Liveness
 from .results import WindowResult
 from .steady_rows import SteadyRows
@@ -88,7 +89,7 @@ class LiveView:
             is_heard = probability >= self._thresholds[tag]
             beliefs = [_belief(float(row[tag])) for row in self._result.branch_probabilities]
             table.add_row(
-                Text(self._names[tag], style="bold" if is_heard else "dim"),
+                Text(label_of(self._names[tag]), style="bold" if is_heard else "dim"),
                 ProgressBar(
                     total=1.0,
                     completed=probability,

@@ -7,8 +7,8 @@ from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
 from earmark.realtime.events import TagEvent
+from earmark.realtime.labels import label_of
 
-from .labels import label_of
 from .theme import Theme
 
 _N_LANES = 4

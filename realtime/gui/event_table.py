@@ -18,10 +18,10 @@ from PyQt6.QtWidgets import (
 )
 
 from earmark.realtime.events import TagEvent
+from earmark.realtime.labels import label_of
 
 from .buttons import tool_button
 from .clock import clock
-from .labels import label_of
 
 _COLUMNS: Final = ("Tag", "Start", "End", "Peak", "Branch")
 

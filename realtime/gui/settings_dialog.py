@@ -23,8 +23,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from earmark.realtime.labels import label_of
+
 from .buttons import tool_button
-from .labels import label_of
 from .settings import CHOICES, RANGES, AppSettings
 
 _NUMBERS: Final = {

@@ -15,6 +15,14 @@ def test_tag_is_found_at_its_place() -> None:
     assert "Cat" not in vocabulary
 
 
+def test_tag_is_known_by_its_name_and_as_people_read_it() -> None:
+    vocabulary = TagVocabulary(("Rain", "Baby_cry,_infant_cry", "Air conditioning"))
+    assert vocabulary.index_of("Baby cry, infant cry") == 1
+    assert vocabulary.index_of("Air conditioning") == 2
+    assert "Baby cry, infant cry" in vocabulary
+    assert "Baby" not in vocabulary
+
+
 @pytest.mark.parametrize("names", [(), ("Dog", ""), ("Dog", "Dog")])
 def test_vocabulary_refuses_what_cannot_be_looked_up(names: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="tag"):
