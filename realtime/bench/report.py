@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .subjects import BATCH, HOPS_MS
+from .subjects import BATCH, HOPS_MS, LIVE_HOP_MS
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class BenchReport:
         about: Machine, device, threads and model, by name.
         stream: ``cold``, ``batch`` and each hop.
         peers: By name; measured in turns with ``stream``.
+        rested: ``live`` and the peers, by name: as often as a live session has windows, with
+            nothing done in between.
         branches: By name, then by stage.
         start: Seconds of starting, and memory.
     """
@@ -27,6 +29,7 @@ class BenchReport:
     about: Mapping[str, object]
     stream: Mapping[str, Timing]
     peers: Mapping[str, Timing]
+    rested: Mapping[str, Timing]
     branches: Mapping[str, Mapping[str, Timing]]
     start: Mapping[str, float] = field(default_factory=dict)
 
@@ -37,6 +40,7 @@ class BenchReport:
             "about": dict(self.about),
             "cold_window_ms": self.stream["cold"].as_table(),
             "update_ms": {str(hop): self.stream[str(hop)].as_table() for hop in HOPS_MS},
+            "live_update_ms": self.rested["live"].as_table(),
             "batch": {
                 "windows": BATCH,
                 "windows_per_second": round(BATCH / batch["median"] * 1e3, 1),
@@ -46,13 +50,17 @@ class BenchReport:
                 name: {stage: timing.as_table() for stage, timing in stages.items()}
                 for name, stages in self.branches.items()
             },
-            "peers": {name: timing.as_table() for name, timing in self.peers.items()},
+            "peers": {
+                name: {**timing.as_table(), "live": self.rested[name].as_table()}
+                for name, timing in self.peers.items()
+            },
             "ratios": {
                 name: {
                     "cold_window": round(self.stream["cold"].ratio_to(peer), 3),
                     "update": {
                         str(hop): round(self.stream[str(hop)].ratio_to(peer), 3) for hop in HOPS_MS
                     },
+                    "live_update": round(self.rested["live"].ratio_to(self.rested[name]), 3),
                 }
                 for name, peer in self.peers.items()
             },
@@ -63,13 +71,19 @@ class BenchReport:
         """Return a title and the timing of each row of the table."""
         rows = [("a window by itself", self.stream["cold"])]
         rows += [(f"update each {hop} ms", self.stream[str(hop)]) for hop in HOPS_MS]
+        rows += [(f"update each {LIVE_HOP_MS} ms, between rests", self.rested["live"])]
         rows += [(f"{BATCH} windows at once", self.stream["batch"])]
         rows += [
             (f"{name}: {_STAGES[stage]}", timing)
             for name, stages in self.branches.items()
             for stage, timing in stages.items()
         ]
-        return rows + [(f"{name}, one window", timing) for name, timing in self.peers.items()]
+        for name, timing in self.peers.items():
+            rows += [
+                (f"{name}, one window", timing),
+                (f"{name}, between rests", self.rested[name]),
+            ]
+        return rows
 
     def rich_table(self) -> "Table":
         """Return the table for a terminal."""
@@ -80,12 +94,14 @@ class BenchReport:
             column.justify = "right"
         for peer in self.peers:
             table.add_column(f"to {peer}", justify="right")
-        in_turns = [id(timing) for timing in self.stream.values()]
+        batch, live = self.stream["batch"], self.rested["live"]
+        # Whom each was measured in turns with; a batch is no window.
+        peers = {id(timing): self.peers for timing in self.stream.values() if timing is not batch}
+        peers[id(live)] = {name: self.rested[name] for name in self.peers}
         for title, timing in self.rows():
             numbers = timing.as_table()
             cells = [f"{numbers[key]:.2f}" for key in ("median", "p95", "max")]
-            if id(timing) in in_turns and title != f"{BATCH} windows at once":
-                cells += [f"{timing.ratio_to(peer):.2f}" for peer in self.peers.values()]
+            cells += [f"{timing.ratio_to(peer):.2f}" for peer in peers.get(id(timing), {}).values()]
             table.add_row(title, *cells)
         return table
 
@@ -111,7 +127,10 @@ class BenchReport:
         medians = [numbers["median"] for _, numbers in rows]
         late = [numbers["p95"] - numbers["median"] for _, numbers in rows]
         colours = [
-            "tab:orange" if title.endswith(", one window") else "tab:blue" for title, _ in rows
+            "tab:orange"
+            if title.startswith(tuple(f"{name}, " for name in self.peers))
+            else "tab:blue"
+            for title, _ in rows
         ]
         axes.barh(
             [title for title, _ in rows], medians, xerr=[[0] * len(rows), late], color=colours

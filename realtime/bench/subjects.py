@@ -18,6 +18,9 @@ from .timing import Step
 #: Distances between windows that a stream is measured at (ms).
 HOPS_MS = (25, 50, 100, 500)
 
+#: The one of them that a live session has, unless told otherwise.
+LIVE_HOP_MS = 100
+
 #: Windows in a batch: as many as a file's analysis takes at once.
 BATCH = 64
 
@@ -51,6 +54,11 @@ def stream_steps(bundle: Bundle, sound: Sound) -> dict[str, Step]:
         steps[str(hop)] = _update(bundle, sound, hop * SAMPLE_RATE // 1_000)
     steps["batch"] = _batch(bundle, sound)
     return steps
+
+
+def live_step(bundle: Bundle, sound: Sound) -> Step:
+    """Return the update of a live session with the usual hop."""
+    return _update(bundle, sound, LIVE_HOP_MS * SAMPLE_RATE // 1_000)
 
 
 def _cold(bundle: Bundle, sound: Sound) -> Step:

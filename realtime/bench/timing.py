@@ -53,12 +53,16 @@ class Timing:
         return float(np.median([np.median(own) / np.median(theirs) for own, theirs in pairs]))
 
 
-def measure(subjects: Mapping[str, Step], *, runs: int) -> dict[str, Timing]:
+def measure(
+    subjects: Mapping[str, Step], *, runs: int, rest_seconds: float = 0.0
+) -> dict[str, Timing]:
     """Run all subjects in turns.
 
     Args:
         subjects: By name; each is called twice before anything counts.
         runs: Of each, at least 1.
+        rest_seconds: For which nothing is done before each run, as between the windows of a live
+            session: what a processor had at hand, others may have displaced meanwhile.
 
     Raises:
         ValueError: If there is to be no run.
@@ -73,6 +77,8 @@ def measure(subjects: Mapping[str, Step], *, runs: int) -> dict[str, Timing]:
         for name, step in subjects.items():
             turn = []
             for _ in range(count):
+                if rest_seconds:
+                    time.sleep(rest_seconds)
                 began = time.perf_counter()
                 step()
                 turn.append(time.perf_counter() - began)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from .options import add_model_options, load_base_bundle
 
+# Each takes a tenth of a second, most of it rest.
+_RESTED_RUNS = 50
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``earmark bench``."""
@@ -34,7 +37,13 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.bench.peers import peer_steps
     from earmark.realtime.bench.report import BenchReport
     from earmark.realtime.bench.startup import measure_start
-    from earmark.realtime.bench.subjects import Sound, branch_steps, stream_steps
+    from earmark.realtime.bench.subjects import (
+        LIVE_HOP_MS,
+        Sound,
+        branch_steps,
+        live_step,
+        stream_steps,
+    )
     from earmark.realtime.bench.timing import measure
 
     if args.runs < 1:
@@ -45,6 +54,11 @@ def run(args: argparse.Namespace) -> int:
     peers = peer_steps(args.peer, sound, threads=threads)
     start = measure_start(args.bundle, bundle.device, threads)
     timings = measure({**stream_steps(bundle, sound), **peers}, runs=args.runs)
+    rested = measure(
+        {"live": live_step(bundle, sound), **peers},
+        runs=min(args.runs, _RESTED_RUNS),
+        rest_seconds=LIVE_HOP_MS / 1_000,
+    )
     report = BenchReport(
         about={
             "bundle": bundle.metadata.name,
@@ -55,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         },
         stream={name: timing for name, timing in timings.items() if name not in peers},
         peers={name: timings[name] for name in peers},
+        rested=rested,
         branches={
             name: measure(stages, runs=args.runs) for name, stages in branch_steps(bundle, sound)
         },

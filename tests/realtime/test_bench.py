@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,14 @@ def test_subjects_take_turns() -> None:
         measure(steps, runs=0)
 
 
+def test_each_run_may_come_after_a_rest_that_is_not_measured(monkeypatch) -> None:
+    order: list[object] = []
+    monkeypatch.setattr(time, "sleep", order.append)
+    timings = measure({"a": lambda: order.append("a")}, runs=3, rest_seconds=0.1)
+    assert order == ["a", "a", 0.1, "a", 0.1, "a", 0.1, "a"]
+    assert max(timings["a"].seconds) < 0.1
+
+
 def test_sound_is_the_same_each_time_around() -> None:
     sound = Sound()
     np.testing.assert_array_equal(
@@ -77,7 +86,9 @@ def test_json_has_all_figures(tiny_bundle_folder, capsys, peer, tmp_path) -> Non
     assert set(table["branches"]) == set(BRANCH_NAMES)
     timings = [
         table["cold_window_ms"],
+        table["live_update_ms"],
         table["peers"]["yamnet"],
+        table["peers"]["yamnet"]["live"],
         *table["update_ms"].values(),
         *(timing for stages in table["branches"].values() for timing in stages.values()),
     ]
@@ -85,6 +96,7 @@ def test_json_has_all_figures(tiny_bundle_folder, capsys, peer, tmp_path) -> Non
         assert 0 <= timing["median"] <= timing["p95"] <= timing["max"]
         assert timing["runs"] == 3
     assert table["ratios"]["yamnet"]["update"]["100"] > 1
+    assert table["ratios"]["yamnet"]["live_update"] > 1
     assert table["cold_window_ms"]["median"] > table["update_ms"]["100"]["median"]
     assert table["batch"]["windows_per_second"] > 0
     assert 0 < table["start"]["help_s"] < table["start"]["first_result_s"]
@@ -100,6 +112,7 @@ def test_table_is_readable(tiny_bundle_folder, capsys, monkeypatch, peer) -> Non
     text = capsys.readouterr().out
     for line in (
         "update each 100 ms",
+        "update each 100 ms, between rests",
         "pitch: hearing a window",
         "yamnet, one window",
         "to yamnet",
