@@ -149,10 +149,11 @@ def _draw_day(connection: "sqlite3.Connection", args: argparse.Namespace) -> Non
 def _tags(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
-    if ";" in text:
-        return tuple(name.strip() for name in text.split(";") if name.strip())
     # All of it may be the one name of a tag that has a comma.
-    return tuple(name.strip() for name in {text: None, **dict.fromkeys(text.split(","))})
+    parts = text.split(";") if ";" in text else [text, *text.split(",")]
+    names = [name.strip() for name in parts if name.strip()]
+    # Tags may be given as people read them.
+    return tuple(dict.fromkeys([*names, *(name.replace(" ", "_") for name in names)]))
 
 
 @contextmanager

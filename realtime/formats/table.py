@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.models.config import BRANCH_NAMES
+from earmark.realtime.labels import label_of
 from earmark.realtime.records import Record
 
 from .writer import Kind
@@ -43,7 +44,7 @@ class Writer:
             table.add_row(
                 _clock(record["start"]),
                 _clock(record["end"]),
-                str(record["tag"]),
+                label_of(str(record["tag"])),
                 _percent(record["peak"]),
                 str(record["branch"]),
             )
@@ -53,7 +54,7 @@ class Writer:
             when = [_clock(record["start"])] if self._kind == "windows" else []
             for tag, probability in tags.items():
                 beliefs = [_percent(branches[name].get(tag)) for name in BRANCH_NAMES]
-                table.add_row(*when, tag, _percent(probability), *beliefs)
+                table.add_row(*when, label_of(tag), _percent(probability), *beliefs)
                 when = [""] * len(when)
 
     def _new_table(self, record: Record) -> Table:

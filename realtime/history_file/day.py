@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import EarmarkError
+from earmark.realtime.labels import label_of
 
 from .query import Choice, listened, spans
 
@@ -65,16 +66,17 @@ def read_day(
 
 def draw(day: Day) -> str:
     """Return a day as lines of text: a row for each tag, a column for each hour."""
-    width = max([len(tag) for tag in day.tags], default=0)
+    labels = [label_of(tag) for tag in day.tags]
+    width = max(map(len, labels), default=0)
     hours = "".join(f"{hour:<6}" for hour in range(0, HOURS, 3))
     lines = [f"{day.date:%A, %Y-%m-%d}", f"{'':{width}}  {hours.rstrip()}"]
-    for tag, row in zip(day.tags, day.seconds, strict=True):
+    for label, row in zip(labels, day.seconds, strict=True):
         cells = (
             _shade(seconds, listened) for seconds, listened in zip(row, day.listened, strict=True)
         )
         # Two characters an hour are about as wide as they are high.
         picture = "".join(2 * cell for cell in cells)
-        lines.append(f"{tag:{width}}  {picture}  {_length(row.sum())}")
+        lines.append(f"{label:{width}}  {picture}  {_length(row.sum())}")
     if not day.tags:
         lines.append("nothing was heard")
     return "\n".join([*lines, _LEGEND, f"listened to: {_length(day.listened.sum())}"])
@@ -111,7 +113,7 @@ def plot(day: Day, path: Path) -> None:
         figure.colorbar(mesh, label="minutes of the hour", ticks=[1 / 60, 0.1, 1, 10, 60]).ax.set(
             yticklabels=["1 s", "0.1", "1", "10", "60"]
         )
-    axes.set_yticks(np.arange(len(day.tags)) + 0.5, day.tags)
+    axes.set_yticks(np.arange(len(day.tags)) + 0.5, [label_of(tag) for tag in day.tags])
     axes.set_xticks(range(0, HOURS + 1, 3))
     axes.set(xlim=(0, HOURS), ylim=(max(len(day.tags), 1), 0), xlabel="hour (grey: not listened)")
     axes.set_title(f"{day.date:%A, %Y-%m-%d}", loc="left")

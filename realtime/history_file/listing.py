@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.realtime.formats.writer import open_writer
+from earmark.realtime.labels import label_of
 from earmark.realtime.records import Record
 
 from .query import local
@@ -77,10 +78,11 @@ def _draw(records: Iterator[Record], kind: Kind, stream: TextIO) -> int:
         when = local(datetime.fromisoformat(str(record["time"])).timestamp())
         if kind == "events":
             length = float(str(record["end"])) - float(str(record["start"]))
-            cells = [f"{length:.1f} s", record["tag"], _percent(record["peak"]), record["branch"]]
+            tag = label_of(str(record["tag"]))
+            cells = [f"{length:.1f} s", tag, _percent(record["peak"]), record["branch"]]
         else:
             above = (
-                f"{tag} {figures['above']:.1f} s ({_percent(figures['peak'])})"
+                f"{label_of(tag)} {figures['above']:.1f} s ({_percent(figures['peak'])})"
                 for tag, figures in _tags(record).items()
             )
             gap = float(str(record["gap"]))

@@ -165,6 +165,13 @@ def test_table_shows_each_file_with_its_tags(kind: str) -> None:
     assert ("Siren" if kind == "events" else "70 %") in text
 
 
+def test_table_names_tags_as_people_read_them_and_other_formats_as_they_are() -> None:
+    record = event_record("a.wav", event("Bass_drum"))
+    assert "Bass drum" in written("table", "events", record)
+    for form in ("jsonl", "csv", "audacity", "raven"):
+        assert "Bass_drum" in written(form, "events", record)
+
+
 @pytest.mark.parametrize("form", ["audacity", "raven", "rttm"])
 def test_formats_of_events_refuse_windows(form: str) -> None:
     with pytest.raises(UsageError, match=f"{form} holds events only"):

@@ -127,6 +127,17 @@ def test_table_is_for_people_and_csv_for_spreadsheets(history, capsys) -> None:
     assert "Dog 0.2 s (90 %)" in capsys.readouterr().out
 
 
+def test_tags_are_shown_as_people_read_them_and_found_by_that(open_history, tmp_path, capsys):
+    path = tmp_path / "drums.db"
+    sink = open_history(path, tags=("Bass_drum",))
+    sink.take(TagEvent("Bass_drum", 3.0, 4.5, 0.9, 0.8, "pitch"))
+    sink.close()
+    for name in ("Bass_drum", "bass drum"):
+        assert main(["history", str(path), "--tag", name]) == 0
+        assert "Bass drum" in capsys.readouterr().out
+    assert "Bass drum" in draw(day_of(path, date(2027, 1, 15)))
+
+
 def test_nothing_found_says_what_there_is(history, capsys) -> None:
     assert main(["history", str(history), "--tag", "Cat"]) == 0
     told = capsys.readouterr()
