@@ -3,17 +3,19 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from earmark.models.bundle import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .sound import Sound
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,17 @@ class Inspector:
             for kept in self._kept.values():
                 kept.clear()
         self._sound = sound
-        window = torch.from_numpy(np.pad(samples, (0, WINDOW_SAMPLES - count)))
-        return Tokens(start, {name: self._tokens(name, window, start) for name in self._kept})
+        # The window of the app opens without torch: what is asked here was loaded behind it.
+        import torch
 
-    @torch.inference_mode()
-    def _tokens(self, name: str, window: Tensor, start: int) -> NDArray[np.float32]:
+        window = torch.from_numpy(np.pad(samples, (0, WINDOW_SAMPLES - count)))
+        with torch.inference_mode():
+            found = {name: self._tokens(name, window, start) for name in self._kept}
+        return Tokens(start, found)
+
+    def _tokens(self, name: str, window: "Tensor", start: int) -> NDArray[np.float32]:
+        import torch
+
         branch, kept = self._bundle.branches[name], self._kept[name]
         size = branch.block_samples
         wanted = range(start, start + WINDOW_SAMPLES, size)

@@ -11,6 +11,12 @@ from earmark.models.metadata import shipped_bundle
 
 DEMO = Path(str(files("earmark") / "assets" / "demo.flac"))
 
+APP = """
+import sys
+import earmark.realtime.gui.app
+print(*sorted({"torch", "torchaudio", "librosa", "scipy"} & set(sys.modules)))
+"""
+
 TELLS = """
 import sys
 from earmark.__main__ import main
@@ -37,3 +43,8 @@ def test_tagging_on_the_processor_needs_no_torch(words) -> None:
     )
     assert done.stdout
     assert done.stderr.splitlines()[-1].strip() == ""
+
+
+def test_window_of_the_app_opens_without_torch() -> None:
+    done = subprocess.run([sys.executable, "-c", APP], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
