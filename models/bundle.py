@@ -1,5 +1,6 @@
 """Bundles: the modules of a model with their metadata, checked and ready to run."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +21,7 @@ from .taught.tag import TaughtTag
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .torch_runtime import TorchBranch
-
-HEAD_PART = "head.pt"
+_HEAD_PART = "head.pt"
 
 
 class LoadedBranch(Protocol):
@@ -74,7 +73,7 @@ class Bundle:
         parts: By the names of their files.
         device: Where it runs.
         precision: That the processor computes in; elsewhere it is always float32.
-        threads: Of the processor; 0: all of its cores.
+        threads: Of the processor.
         taught: Tags of the user's own, the last of the vocabulary; branches and head do not know
             them, what runs the bundle does.
         checksum: SHA-256 of its ``bundle.json``, which holds those of its parts.
@@ -84,7 +83,7 @@ class Bundle:
     parts: Mapping[str, BundlePart]
     device: str
     precision: Precision = DEFAULT_PRECISION
-    threads: int = 0
+    threads: int = 1
     taught: tuple[TaughtTag, ...] = ()
     checksum: str = ""
 
@@ -104,7 +103,7 @@ class Bundle:
         Raises:
             BundleError: If torch cannot load it.
         """
-        return cast("LoadedHead", self._module(HEAD_PART))
+        return cast("LoadedHead", self._module(_HEAD_PART))
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -129,7 +128,7 @@ class Bundle:
             from .taught.embedding_head import EmbeddingHead
             from .torch_runtime import TorchRuntime
 
-            branches: dict[str, TorchBranch] = {name: self.branches[name] for name in names}
+            branches = {name: self.branches[name] for name in names}
             head = self.head if with_head else None
             joint = EmbeddingHead(head) if head is not None and with_embeddings else head
             return TorchRuntime(branches, joint, self.device)
@@ -139,7 +138,7 @@ class Bundle:
         try:
             return CompiledTagger(
                 {name: self.parts[f"{name}.pt"].stored for name in names},
-                self.parts[HEAD_PART].stored if with_head else None,
+                self.parts[_HEAD_PART].stored if with_head else None,
                 threads=self.threads,
                 with_embeddings=with_embeddings,
                 eight_bits=self.precision == "mixed",
@@ -166,9 +165,9 @@ def load_bundle(
 ) -> Bundle:
     """Load a bundle, the shipped one by default.
 
-    Every field, every checksum and what the archives hold is checked before a tensor is read. Of
-    what a bundle holds Python unpickles tensors and plain values, and nothing in it can write to a
-    file. On the processor it runs without torch, which is imported when modules are asked for.
+    Every field, every checksum and what the archives hold is checked before a tensor is read:
+    nothing of a bundle is unpickled by Python, and nothing in it can write to a file. On the
+    processor it runs without torch, which is imported when modules are asked for.
 
     Args:
         folder: Of the bundle.
@@ -192,14 +191,14 @@ def load_bundle(
         parts={part: _checked(folder / part, contents[part], n_tags) for part in PARTS},
         device=where,
         precision=precision,
-        threads=threads,
+        threads=threads or os.cpu_count() or 1,
         checksum=checksum_of((folder / "bundle.json").read_bytes()),
     )
 
 
 def _checked(path: Path, content: bytes, n_tags: int) -> BundlePart:
     try:
-        stored = read_module(content, check_scripted(content))
+        stored = read_module(check_scripted(content))
     except ValueError as error:
         raise BundleError(f"{path} cannot be loaded: {error}; export the bundle again") from error
     check_weights(path, stored.state_dict(), n_tags)

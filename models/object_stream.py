@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from numpy.typing import NDArray
+#: Steps that remember an object, and that take it again.
+PUTS: Final = {"BINPUT", "LONG_BINPUT"}
+GETS: Final = {"BINGET", "LONG_BINGET"}
 
-_PUTS: Final = {"BINPUT", "LONG_BINPUT"}
-_GETS: Final = {"BINGET", "LONG_BINGET"}
-_VALUES: Final = {"BINUNICODE", "BINFLOAT", "BININT", "BININT1", "BININT2", "LONG1"}
+#: Steps that bring a whole number.
+INTEGERS: Final = {"BININT", "BININT1", "BININT2", "LONG1"}
+
+_VALUES: Final = {"BINUNICODE", "BINFLOAT", *INTEGERS}
 _CONSTANTS: Final = {"NEWTRUE": True, "NEWFALSE": False, "NONE": None}
 _TUPLES: Final = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -38,8 +41,8 @@ class Maker(Protocol):
     def called(self, named: Named, arguments: tuple[Any, ...]) -> object:
         """Return what a function returns."""
 
-    def stored(self, found: tuple[Any, ...]) -> NDArray[Any]:
-        """Return the numbers that lie outside of the stream."""
+    def stored(self, found: tuple[Any, ...]) -> object:
+        """Return what stands for numbers that lie outside of the stream."""
 
 
 def read_stream(stream: bytes, maker: Maker) -> object:
@@ -71,14 +74,13 @@ class _Stack:
         self._objects: list[Any] = []
         self._marks: list[int] = []
         self._memory: dict[object, Any] = {}
-        self._made: set[int] = set()
 
     def run(self, stream: bytes) -> object:
         for opcode, argument, _ in pickletools.genops(stream):
             kind = opcode.name
-            if kind in _PUTS:
+            if kind in PUTS:
                 self._memory[argument] = self._objects[-1]
-            elif kind in _GETS:
+            elif kind in GETS:
                 self._objects.append(self._memory[argument])
             elif kind in _VALUES:
                 self._objects.append(argument)

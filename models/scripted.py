@@ -9,10 +9,15 @@ import ast
 import pickletools
 import re
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from zipfile import ZipFile
 
+import numpy as np
+
 from .archives import open_archive, read_entry
+from .object_stream import GETS, INTEGERS, PUTS
 
 #: Names by which TorchScript reaches files or classes that are not in the archive, or runs while
 #: it is read.
@@ -46,34 +51,43 @@ _ENTRIES = re.compile(
     r"(data|constants)/\d+|code/__torch__(/\w+)*\.py(\.debug_pkl)?)"
 )
 
-_NUMBER_BYTES: Final = {
-    "torch FloatStorage": 4, "torch DoubleStorage": 8, "torch HalfStorage": 2,
-    "torch LongStorage": 8, "torch IntStorage": 4, "torch BoolStorage": 1,
+#: How the numbers of tensors lie there, as numpy names it.
+STORAGES: Final = {
+    "torch FloatStorage": "f4", "torch DoubleStorage": "f8", "torch HalfStorage": "f2",
+    "torch LongStorage": "i8", "torch IntStorage": "i4", "torch BoolStorage": "?",
 }  # fmt: skip
+_NUMBER_BYTES: Final = {name: np.dtype(kind).itemsize for name, kind in STORAGES.items()}
 _GLOBALS: Final = {
     "torch._utils _rebuild_tensor_v2", "collections OrderedDict", "torch.jit._pickle build_intlist",
     "torch.jit._pickle build_doublelist", "torch.jit._pickle build_boollist",
-    "torch.jit._pickle build_tensorlist", *_NUMBER_BYTES,
+    "torch.jit._pickle build_tensorlist", *STORAGES,
 }  # fmt: skip
-_INTEGERS: Final = {"BININT", "BININT1", "BININT2", "LONG1"}
-_PUTS: Final = {"BINPUT", "LONG_BINPUT"}
-_GETS: Final = {"BINGET", "LONG_BINGET"}
 _OPCODES: Final = {
     "PROTO", "GLOBAL", "EMPTY_TUPLE", "NEWOBJ", "EMPTY_DICT", "EMPTY_LIST", "MARK", "BINUNICODE",
     "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "BINPERSID", "NEWTRUE", "NEWFALSE", "NONE", "REDUCE",
     "SETITEMS", "SETITEM", "APPENDS", "APPEND", "BUILD", "BINFLOAT", "STOP",
-    *_INTEGERS, *_PUTS, *_GETS,
+    *INTEGERS, *PUTS, *GETS,
 }  # fmt: skip
 
 
-def check_scripted(content: bytes) -> dict[str, ast.Module]:
+@dataclass(frozen=True)
+class CheckedArchive:
+    """An archive that was found to hold tensors, and code that computes with them.
+
+    Args:
+        archive: Its entries.
+        code: What those that are code say, by their names.
+    """
+
+    archive: ZipFile
+    code: Mapping[str, ast.Module]
+
+
+def check_scripted(content: bytes) -> CheckedArchive:
     """Make sure that an archive holds tensors and code that computes with them, nothing else.
 
     Args:
         content: Of the whole file.
-
-    Returns:
-        Its code, by the names of the entries.
 
     Raises:
         ValueError: If it is no archive of that kind; the message says what is wrong with it.
@@ -98,7 +112,7 @@ def check_scripted(content: bytes) -> dict[str, ast.Module]:
             code[entry.filename] = _checked_code(read_entry(archive, entry))
         else:
             _check_objects(read_entry(archive, entry), archive, entry.filename.removesuffix(".pkl"))
-    return code
+    return CheckedArchive(archive, code)
 
 
 def _checked_code(source: bytes) -> ast.Module:
@@ -164,7 +178,7 @@ def _check_objects(stream: bytes, archive: ZipFile, folder: str) -> None:
         kind = opcode.name
         if kind not in _OPCODES:
             raise ValueError(f"its objects use {kind}, which TorchScript does not")
-        if kind in _PUTS:
+        if kind in PUTS:
             memo[int(str(argument))] = before[-1][1] if before[-1][0] == "GLOBAL" else None
             continue
         if kind == "GLOBAL" and not _is_known(str(argument)):
@@ -186,10 +200,10 @@ def _check_storage(
     kinds = [kind for kind, _ in pushed]
     if (
         len(pushed) < 5
-        or kinds[0] not in {"GLOBAL", *_GETS}
+        or kinds[0] not in {"GLOBAL", *GETS}
         or kinds[1] != "BINUNICODE"
-        or kinds[2] not in {"BINUNICODE", *_GETS}
-        or kinds[3] not in _INTEGERS
+        or kinds[2] not in {"BINUNICODE", *GETS}
+        or kinds[3] not in INTEGERS
         or kinds[4] != "TUPLE"
     ):
         raise ValueError("its objects name a tensor in a way that torch does not write")

@@ -5,27 +5,26 @@ processor asks a module for nothing but numbers.
 """
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .archives import open_archive, read_entry
+from .archives import read_entry
 from .object_stream import Named, read_stream
+from .scripted import STORAGES, CheckedArchive
 
-#: Modules within a module, and how deep they may lie; the largest shipped part has 170, 5 deep.
+#: Modules within a module, and how deep they may lie; the largest shipped part has 193, 5 deep.
 MOST_MODULES: Final = 2_000
 _MOST_LEVELS: Final = 50
 
 _OBJECTS: Final = "data.pkl"
 _ORDERS: Final = {b"little": "<", b"big": ">"}
-_NUMBERS: Final = {
-    "torch FloatStorage": "f4", "torch DoubleStorage": "f8", "torch HalfStorage": "f2",
-    "torch LongStorage": "i8", "torch IntStorage": "i4", "torch BoolStorage": "?",
-}  # fmt: skip
 
 _Array = NDArray[Any]
 
@@ -67,26 +66,32 @@ class StoredModule:
         return found
 
 
-def read_module(content: bytes, code: Mapping[str, ast.Module]) -> StoredModule:
+def read_module(checked: CheckedArchive) -> StoredModule:
     """Return the module that an archive holds; its weights cannot be written to.
 
     Args:
-        content: Of the whole file.
-        code: What ``earmark.models.scripted.check_scripted`` found in it and let pass.
+        checked: What ``earmark.models.scripted.check_scripted`` let pass.
 
     Raises:
         ValueError: If its objects are not those of a module.
     """
-    archive = open_archive(content)
+    archive = checked.archive
     objects = next(e for e in archive.infolist() if e.filename.endswith(f"/{_OBJECTS}"))
     stream = read_entry(archive, objects)
     try:
-        maker = _Maker(archive, objects.filename.removesuffix(_OBJECTS), code)
+        maker = _Maker(archive, objects.filename.removesuffix(_OBJECTS), checked.code)
         return _checked_tree(read_stream(stream, maker))
     # Whatever may be wrong with a stream that somebody else wrote shows as any exception.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"its objects cannot be put together: {reason[:200]}") from error
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Numbers that tensors are views of; a tensor, which may be a view of fewer, is none."""
+
+    numbers: _Array
 
 
 class _Maker:
@@ -102,10 +107,9 @@ class _Maker:
             if isinstance(node, ast.ClassDef)
         }
         self._constants: dict[str, dict[str, object]] = {}
-        self._storages: dict[str, _Array] = {}
+        self._storages: dict[str, _Storage] = {}
         self._n_modules = 0
-        names = archive.namelist()
-        has_order = f"{folder}byteorder" in names
+        has_order = f"{folder}byteorder" in archive.namelist()
         self._order = _ORDERS[self._entry("byteorder")] if has_order else "<"
 
     def new(self, named: Named) -> StoredModule:
@@ -134,12 +138,12 @@ class _Maker:
         (values,) = arguments
         return values
 
-    def stored(self, found: tuple[Any, ...]) -> _Array:
+    def stored(self, found: tuple[Any, ...]) -> "_Storage":
         """Return numbers; tensors that share them in the archive share them here too."""
         _, kind, entry, _, _ = found
         if entry not in self._storages:
-            dtype = self._order + _NUMBERS[kind.name]
-            self._storages[entry] = np.frombuffer(self._entry(f"data/{entry}"), dtype)
+            dtype = self._order + STORAGES[kind.name]
+            self._storages[entry] = _Storage(np.frombuffer(self._entry(f"data/{entry}"), dtype))
         return self._storages[entry]
 
     def _entry(self, name: str) -> bytes:
@@ -152,14 +156,14 @@ def _module_of(path: str) -> str:
 
 
 def _tensor(
-    numbers: _Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+    storage: object, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
 ) -> _Array:
+    if not isinstance(storage, _Storage):
+        raise ValueError("a tensor has no numbers")  # noqa: TRY004 - a broken file
+    numbers = storage.numbers
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    count = 1
-    for n in size:
-        count *= n
     # No more numbers than there are: with steps of 0 a single one would make any count.
-    if min((offset, *size, *stride)) < 0 or last >= len(numbers) or count > len(numbers):
+    if min((offset, *size, *stride)) < 0 or last >= len(numbers) or math.prod(size) > len(numbers):
         raise ValueError("a tensor reaches beyond its numbers")
     steps = [step * numbers.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(numbers[offset:], size, steps, writeable=False)

@@ -1,6 +1,5 @@
 """A bundle compiled for the processor: three graphs, run by ONNX Runtime."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -45,7 +44,7 @@ class CompiledTagger:
     Args:
         branches: By name, in the order of the head's input.
         head: Combines their embeddings; without one, what is combined is the branches' mean.
-        threads: Of the processor; 0: all of its cores.
+        threads: Of the processor.
         with_embeddings: Whether the embeddings stand behind the combined logits.
         eight_bits: Whether the learned filters, the MobileNet where it is largest and the
             classifiers compute in 8 bits.
@@ -75,7 +74,6 @@ class CompiledTagger:
         windows = _window_graph(
             encoders, head, pitch, self._frames, self._chunks, with_embeddings, eight_bits
         )
-        threads = threads or os.cpu_count() or 1
         with on_large_pages():
             self._blocks = {
                 size: graph.session(threads=threads)

@@ -18,7 +18,7 @@ from earmark.models.torchscript import script, torchscript
 
 def read(path: Path) -> StoredModule:
     content = path.read_bytes()
-    return read_module(content, check_scripted(content))
+    return read_module(check_scripted(content))
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -85,9 +85,12 @@ def module(*attributes: bytes, remembered: int | None = None) -> bytes:
     return b"c__torch__.m\nM\n)\x81" + place + b"}(" + b"".join(attributes) + b"ub"
 
 
-def tensor(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    names = text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu")
-    storage = b"(" + names + integer(4) + b"tQ"
+def tensor(
+    offset: int, size: tuple[int, ...], stride: tuple[int, ...], storage: bytes | None = None
+) -> bytes:
+    if storage is None:
+        names = text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu")
+        storage = b"(" + names + integer(4) + b"tQ"
     shape = b"".join(b"(" + b"".join(map(integer, part)) + b"t" for part in (size, stride))
     hooks = b"\x89ccollections\nOrderedDict\n)R"
     return (
@@ -109,7 +112,7 @@ def archive_of(objects: bytes) -> bytes:
 
 def read_objects(objects: bytes) -> StoredModule:
     content = archive_of(objects)
-    return read_module(content, check_scripted(content))
+    return read_module(check_scripted(content))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +147,13 @@ def test_tensor_is_a_view_of_its_numbers(offset, size, stride, wanted) -> None:
 def test_tensor_beyond_its_numbers_is_refused(offset, size, stride) -> None:
     with pytest.raises(ValueError, match="reaches beyond its numbers"):
         read_objects(module(text("weight"), tensor(offset, size, stride)))
+
+
+def test_view_of_a_view_is_refused_as_it_could_reach_beyond_its_numbers() -> None:
+    last_one_four_times = tensor(3, (4,), (0,))
+    objects = module(text("weight"), tensor(0, (4,), (1,), last_one_four_times))
+    with pytest.raises(ValueError, match="a tensor has no numbers"):
+        read_objects(objects)
 
 
 def test_modules_that_multiply_are_refused() -> None:
