@@ -56,11 +56,6 @@ def stream_steps(bundle: Bundle, sound: Sound) -> dict[str, Step]:
     return steps
 
 
-def live_step(bundle: Bundle, sound: Sound) -> Step:
-    """Return the update of a live session with the usual hop."""
-    return _update(bundle, sound, LIVE_HOP_MS * SAMPLE_RATE // 1_000)
-
-
 def _cold(bundle: Bundle, sound: Sound) -> Step:
     engine, starts = InferenceEngine(bundle), count(0, WINDOW_SAMPLES)
 

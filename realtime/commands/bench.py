@@ -28,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and report."""
     import json
-    import os
     import platform
 
     from rich.console import Console
@@ -37,25 +36,19 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.bench.peers import peer_steps
     from earmark.realtime.bench.report import BenchReport
     from earmark.realtime.bench.startup import measure_start
-    from earmark.realtime.bench.subjects import (
-        LIVE_HOP_MS,
-        Sound,
-        branch_steps,
-        live_step,
-        stream_steps,
-    )
+    from earmark.realtime.bench.subjects import LIVE_HOP_MS, Sound, branch_steps, stream_steps
     from earmark.realtime.bench.timing import measure
 
     if args.runs < 1:
         raise UsageError(f"--runs must be at least 1, got {args.runs}")
     bundle = load_base_bundle(args)
-    threads = bundle.threads or os.cpu_count() or 1
     sound = Sound()
-    peers = peer_steps(args.peer, sound, threads=threads)
-    start = measure_start(args.bundle, bundle.device, threads)
-    timings = measure({**stream_steps(bundle, sound), **peers}, runs=args.runs)
+    peers = peer_steps(args.peer, sound, threads=bundle.threads)
+    start = measure_start(args.bundle, bundle.device, bundle.threads)
+    steps = stream_steps(bundle, sound)
+    timings = measure({**steps, **peers}, runs=args.runs)
     rested = measure(
-        {"live": live_step(bundle, sound), **peers},
+        {"live": steps[str(LIVE_HOP_MS)], **peers},
         runs=min(args.runs, _RESTED_RUNS),
         rest_seconds=LIVE_HOP_MS / 1_000,
     )
@@ -63,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
         about={
             "bundle": bundle.metadata.name,
             "device": _gpu() if bundle.device == "cuda" else _processor(),
-            "threads": threads,
+            "threads": bundle.threads,
             "precision": bundle.precision,
             "system": f"{platform.system()} {platform.machine()}",
         },
-        stream={name: timing for name, timing in timings.items() if name not in peers},
+        stream={name: timings[name] for name in steps},
         peers={name: timings[name] for name in peers},
         rested=rested,
         branches={

@@ -1,7 +1,6 @@
 """``earmark file`` on this machine: threads that read, tag and write."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -56,7 +55,7 @@ class FilesHere:
                 inputs.append(item)
             except EarmarkError as error:
                 failures.append(str(error))
-        threads = self._args.threads or os.cpu_count() or 1
+        threads = bundle.threads
         # Workers that each tag sound of their own waste nothing on waiting for each other.
         bundle = replace(bundle, threads=1)
         # Standard output takes one input after the other; standard input needs this thread.
