@@ -13,10 +13,10 @@ from earmark.models.metadata import shipped_bundle
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.sound_tagger import load
-from earmark.training.datasets.open_corpus import open_corpus
-from earmark.training.demo_clip import read_plan
-from earmark.training.negatives import negative_clips
-from earmark.training.report import class_tags
+from earmark.training.data.open_corpus import open_corpus
+from earmark.training.data.demo_clip import read_plan
+from earmark.training.data.negatives import negative_clips
+from earmark.training.evaluation.report import class_tags
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -117,7 +117,7 @@ def test_held_out_clips_of_the_classes_are_told_apart(bundle, shared_data) -> No
 
 
 def test_background_to_teach_against_is_small_and_belongs_to_the_bundle(bundle) -> None:
-    # After other weights were exported: python -m earmark.training.background
+    # After other weights were exported: python -m earmark.training.learning.background
     found = read_background(shipped_bundle(), bundle.metadata)
     assert found is not None
     assert len(found.embeddings) >= 3_600  # an hour: rarer alarms cannot be told from none

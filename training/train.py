@@ -59,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
 
     from earmark.models.errors import UsageError
 
-    from .audio_cache import AudioCache, default_cache_folder
-    from .datasets.open_corpus import open_corpus
-    from .pipeline import train
-    from .preparation import prepare
+    from .data.audio_cache import AudioCache, default_cache_folder
+    from .data.open_corpus import open_corpus
+    from .learning.pipeline import train
+    from .learning.preparation import prepare
     from .progress import StageProgress
     from .recipe import Recipe
 

@@ -10,9 +10,9 @@ from earmark.models.bundle import load_bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
-from earmark.training.audio_cache import AudioCache
-from earmark.training.model import open_model
-from earmark.training.predictions import predict
+from earmark.training.data.audio_cache import AudioCache
+from earmark.training.evaluation.model import open_model
+from earmark.training.evaluation.predictions import predict
 
 pytestmark = pytest.mark.slow
 
@@ -142,7 +142,7 @@ def test_fsd50k_trains_from_its_official_layout(fsd50k: Path, tmp_path: Path) ->
 
 
 def test_demo_clip_is_cut_as_planned(tmp_path: Path) -> None:
-    from earmark.training.demo_clip import Piece, assemble
+    from earmark.training.data.demo_clip import Piece, assemble
 
     soundfile.write(tmp_path / "a.wav", np.full(32_000, 0.1, np.float32), 16_000)
     clip = assemble([Piece(0.5, 1.0, "Hum", "a.wav")], tmp_path)

@@ -1,0 +1,1 @@
+"""How the network gets its weights: a recipe, a stage to a file."""
