@@ -10,7 +10,7 @@ from earmark.models.errors import CorpusError
 from earmark.models.vocabulary import TagVocabulary
 
 from .corpus import Clip, Corpus
-from .fsd50k import audioset_ids
+from .tags import read_tag_table
 
 Row = dict[str, str]
 
@@ -42,7 +42,7 @@ def read_manifest(path: Path, *, audio_folder: Path | None = None) -> Corpus:
     names = tuple(sorted({label for clip in clips for label in clip.labels}))
     if not names:
         raise CorpusError(f"{path}: no row has a label in the column 'labels'")
-    vocabulary = TagVocabulary(names, audioset_ids(names))
+    vocabulary = TagVocabulary(names, read_tag_table().audioset_ids(names))
     return Corpus(path.stem, clips, vocabulary).checked()
 
 
