@@ -135,16 +135,21 @@ class _SqueezeExcitation(nn.Module):
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
         # A list of one, for the published names of the weights.
-        layers = nn.ModuleDict(
-            {"fc1": nn.Linear(channels, squeezed), "fc2": nn.Linear(squeezed, channels)}
-        )
-        self.conc_se_layers = nn.ModuleList([layers])
+        self.conc_se_layers = nn.Sequential(_Excitation(channels, squeezed))
 
     def forward(self, image: Tensor) -> Tensor:
-        layers = self.conc_se_layers[0]
-        squeezed = F.relu(layers["fc1"](image.mean(dim=(2, 3))))
-        weights: Tensor = torch.sigmoid(layers["fc2"](squeezed))
+        weights: Tensor = self.conc_se_layers(image.mean(dim=(2, 3)))
         return image * weights[:, :, None, None]
+
+
+class _Excitation(nn.Module):
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(channels, squeezed)
+        self.fc2 = nn.Linear(squeezed, channels)
+
+    def forward(self, means: Tensor) -> Tensor:
+        return torch.sigmoid(self.fc2(F.relu(self.fc1(means))))
 
 
 def _convolution(

@@ -6,11 +6,19 @@ Source: Fonseca et al., "FSD50K: an open dataset of human-labeled sound events" 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from earmark.models.errors import CorpusError
 from earmark.models.vocabulary import TagVocabulary
 
 from .corpus import Clip, Corpus
+
+_VOCABULARY: Final = Path(__file__).parent / "fsd50k_vocabulary.txt"
+
+
+def fsd50k_labels() -> tuple[str, ...]:
+    """Return the 200 labels of FSD50K's vocabulary."""
+    return tuple(_VOCABULARY.read_text(encoding="utf-8").split())
 
 
 def read_fsd50k(folder: Path) -> Corpus:

@@ -135,7 +135,9 @@ def random_band(waveform: Tensor, *, share: float, generator: np.random.Generato
         return waveform
     sound = waveform[rows]
     batch, samples = sound.shape
-    lowest, highest = (np.exp(generator.uniform(*np.log(edge), (batch, 1))) for edge in _BAND_EDGES)
+    lowest, highest = (
+        low * (high / low) ** generator.random((batch, 1)) for low, high in _BAND_EDGES
+    )
     frequencies = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)[None]
     passed = (frequencies >= lowest) & (frequencies <= highest)
     spectrum = torch.fft.rfft(sound) * torch.from_numpy(passed.astype(np.float32))

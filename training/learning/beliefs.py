@@ -90,6 +90,6 @@ def tags_with_evidence(
     """
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for row, clip in enumerate(clips):
-        for tag in {*clip.labels, *(tags[i] for i in np.flatnonzero(agreed[row]))}:
+        for tag in {*clip.labels, *(tags[i] for i in np.flatnonzero(agreed[row]).tolist())}:
             groups[tag].add(clip.group)
     return Counter({tag: len(own) for tag, own in groups.items() if len(own) >= minimum})

@@ -1,19 +1,21 @@
 """From labels, a pool and teachers to what a run learns: tags, and mixtures with targets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.tags import Tag
 from earmark.models.timebase import WINDOW_SAMPLES
 from earmark.models.vocabulary import TagVocabulary
 
 from ..data.corpus import Clip
+from ..data.fsd50k import fsd50k_labels
 from ..data.negatives import negative_clips
-from ..data.tags import Tag, ancestors, read_tags
+from ..data.tags import TagTable, propagate, read_tag_table
 from ..data.teachers import Heard, OpinionFile, TeacherFiles, Teachers
 from ..data.training_set import TrainingSet, places_of
 from ..recipe import Recipe
@@ -70,7 +72,13 @@ def distill(
     """
     teachers = Teachers(files)
     parts = dict(zip(("pool", "pool held out"), _held_out_pool(pool, recipe.seed), strict=True))
-    parts = {"learned": list(learned), "held out": list(held), **parts}
+    table = read_tag_table()
+    above = {label: tag.parents for label, tag in table.tags.items()}
+    # A label is all of its ancestors as well: collections do not mark each of them.
+    parts = {
+        name: [replace(clip, labels=propagate(clip.labels, above)) for clip in clips]
+        for name, clips in {"learned": learned, "held out": held, **parts}.items()
+    }
     sound = {name: load(clips, f"{name} clips") for name, clips in parts.items()}
     opinions = OpinionFile(folder / "teachers.npz")
     heard = {
@@ -82,10 +90,18 @@ def distill(
         )
         for name, clips in parts.items()
     }
-    tags = _tags_of([*learned, *parts["pool"]], heard["learned"], heard["pool"], recipe)
+    tags = _tags_of(
+        [*parts["learned"], *parts["pool"]],
+        heard["learned"],
+        heard["pool"],
+        table,
+        recipe.data.minimum_clips,
+    )
     labels = [tag.label for tag in tags]
-    parents = parents_of(tags)
-    of_recordings = _fitted(tags, learned, heard["learned"], np.arange(len(learned)))
+    parents, classes = parents_of(tags, table), class_map(tags, table)
+    of_recordings = _fitted(
+        tags, classes, parts["learned"], heard["learned"], np.arange(len(learned))
+    )
     believed = {
         name: beliefs(
             clips, labels, of_recordings.probabilities(heard[name]), [tag.name for tag in tags]
@@ -99,7 +115,9 @@ def distill(
         sound["learned"],
         lambda done, total: progress("seconds heard", done, total),
     )
-    of_windows = _fitted(tags, learned, seconds, np.array([clip for clip, _ in places]))
+    of_windows = _fitted(
+        tags, classes, parts["learned"], seconds, np.array([clip for clip, _ in places])
+    )
 
     def mixtures(names: Sequence[str], count: int, kept: str, seed: int) -> TrainingSet:
         negatives = negative_clips(recipe.data.negatives, seed)
@@ -130,7 +148,7 @@ def distill(
         ("held out", "pool held out"), settings.calibration_windows, "calibration", seed + 2
     )
     return Distilled(
-        vocabulary=TagVocabulary(tuple(labels), tuple(tag.id for tag in tags)),
+        vocabulary=TagVocabulary(tuple(labels), tuple(tag.audioset_id for tag in tags)),
         clips=mixtures(("learned", "pool"), settings.windows, "branches", seed),
         head_clips=mixtures(("learned", "pool"), settings.head_windows, "head", seed + 1),
         calibrated_on=TrainingSet(
@@ -140,13 +158,12 @@ def distill(
     )
 
 
-def parents_of(tags: Sequence[Tag]) -> NDArray[np.bool_]:
+def parents_of(tags: Sequence[Tag], table: TagTable) -> NDArray[np.bool_]:
     """Return (tags, tags), whether the second lies above the first, however far."""
-    table = read_tags()
     column = {tag.label: i for i, tag in enumerate(tags)}
     above = np.zeros((len(tags), len(tags)), bool)
     for tag in tags:
-        for label in ancestors(tag.label, table):
+        for label in table.closure(tag.label):
             if label in column:
                 above[column[tag.label], column[label]] = True
     return above
@@ -162,38 +179,41 @@ def _held_out_pool(pool: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Cl
     )
 
 
-def _tags_of(clips: Sequence[Clip], labelled: Heard, pooled: Heard, recipe: Recipe) -> list[Tag]:
+def _tags_of(
+    clips: Sequence[Clip], labelled: Heard, pooled: Heard, table: TagTable, minimum: int
+) -> list[Tag]:
     """Return the tags that labels or agreeing teachers are evidence of, and all that are asked for.
 
     The tags of FSD50K's vocabulary are kept whatever the evidence: people ask for them.
     """
-    table = read_tags()
-    candidates = list(table.values())
-    logits = np.concatenate(
-        [class_map(candidates).logits(heard) for heard in (labelled, pooled)], axis=1
-    )
+    candidates = list(table.tags.values())
+    classes = class_map(candidates, table)
+    logits = np.concatenate([classes.logits(heard) for heard in (labelled, pooled)], axis=1)
     sure = 1 / (1 + np.exp(-logits))
     known = tags_with_evidence(
-        clips,
-        [tag.label for tag in candidates],
-        agreement(sure[0], sure[1]),
-        recipe.data.minimum_clips,
+        clips, [tag.label for tag in candidates], agreement(sure[0], sure[1]), minimum
     )
-    return [tag for tag in candidates if tag.is_fsd50k or tag.label in known]
+    asked_for = set(fsd50k_labels())
+    return [tag for tag in candidates if tag.label in asked_for or tag.label in known]
 
 
-def class_map(tags: Sequence[Tag]) -> ClassMap:
+def class_map(tags: Sequence[Tag], table: TagTable) -> ClassMap:
     """Return which classes of the teachers stand for tags."""
-    table = read_tags()
     below: dict[str, list[str]] = {}
-    for tag in table.values():
-        for label in ancestors(tag.label, table):
-            below.setdefault(label, []).append(tag.id)
-    return ClassMap.of([tag.id for tag in tags], [below.get(tag.label, []) for tag in tags])
+    for tag in table.tags.values():
+        for label in table.closure(tag.label):
+            below.setdefault(label, []).append(tag.audioset_id)
+    return ClassMap.of(
+        [tag.audioset_id for tag in tags], [below.get(tag.label, []) for tag in tags]
+    )
 
 
 def _fitted(
-    tags: Sequence[Tag], clips: Sequence[Clip], heard: Heard, of_clip: NDArray[np.int64]
+    tags: Sequence[Tag],
+    classes: ClassMap,
+    clips: Sequence[Clip],
+    heard: Heard,
+    of_clip: NDArray[np.int64],
 ) -> Ensemble:
     """Fit the teachers to labels; what a collection never marked is not known to be absent."""
     labels = [tag.label for tag in tags]
@@ -202,4 +222,4 @@ def _fitted(
         marked.setdefault(clip.source, set()).update(clip.labels)
     targets = np.array([[label in clip.labels for label in labels] for clip in clips], np.float32)
     known = np.array([[label in marked[clip.source] for label in labels] for clip in clips])
-    return Ensemble.fit(class_map(tags), heard, targets[of_clip], known[of_clip], of_clip)
+    return Ensemble.fit(classes, heard, targets[of_clip], known[of_clip], of_clip)

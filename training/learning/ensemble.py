@@ -102,7 +102,8 @@ class Ensemble:
             known: (sounds, tags), whether a 0 says that the tag is absent.
             clips: (sounds,) index of each sound's recording.
         """
-        scales, biases = [], []
+        scales: list[NDArray[np.float32]] = []
+        biases: list[NDArray[np.float32]] = []
         for logits in classes.logits(heard):
             fitted = (targets.sum(axis=0) > 0) & np.isfinite(logits[0])
             scale, bias = platt_per_tag(

@@ -130,12 +130,13 @@ def prepare(
 
     if recipe.mixtures.windows and teaching.teachers is not None:
         labels = {clip.path: clip.labels for clip in known.clips}
-        as_labelled = [
+        with_all_labels = [
             [replace(clip, labels=labels[clip.path]) for clip in part] for part in (learned, held)
         ]
         pool = [clip for path in teaching.pools for clip in read_pool(path)]
         distilled = distill(
-            *as_labelled,
+            with_all_labels[0],
+            with_all_labels[1],
             pool,
             load,
             teaching.teachers,
@@ -208,7 +209,7 @@ def _with_negatives(clips: TrainingSet, count: int, *, seed: int) -> TrainingSet
         return clips
     behind = only_negatives(count, clips.n_tags, seed)
     return TrainingSet(
-        clips.waveforms + behind.waveforms,
+        [*clips.waveforms, *behind.waveforms],
         np.concatenate([clips.targets, behind.targets]),
         clips.teacher.with_unheard(count) if clips.teacher else None,
     )
