@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .decoding import AUDIO_SUFFIXES
+from earmark.models.audio.decoding import AUDIO_SUFFIXES
 
 STANDARD_INPUT: Final = "-"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.errors import EarmarkError
 from earmark.models.timebase import seconds_to_samples
 
 from .analysis import analyse
-from .decoding import SoundReader
 from .engine import InferenceEngine
 from .results import WindowResult
 from .saved_session import SavedSession

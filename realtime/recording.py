@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.audio.block_reader import BlockReader
 from earmark.models.errors import AudioError
 from earmark.models.timebase import samples_to_seconds
 
 from .analysis import stretches_of
 from .batch import Stretch
-from .block_reader import BlockReader
 
 
 @dataclass(eq=False)

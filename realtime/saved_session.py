@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.json_files import number_of, read_object, reason_of, text_of
 from earmark.models.metadata import MOST_TAGS
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
-from .decoding import SoundReader
 from .results import WindowResult
 from .spooled_sound import SpooledSound
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.bundle import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
 from .analysis import analyse
-from .decoding import SoundReader
 from .engine import InferenceEngine
 from .events import EventSettings, TagEvent, TagTracker
 from .records import ClipMean

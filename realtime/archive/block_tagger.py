@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.config import Precision
 from earmark.models.errors import BundleError
 from earmark.models.taught.layer import load_with_taught
-from earmark.realtime.decoding import SoundReader
 from earmark.realtime.many_recordings import tag_recordings
 from earmark.realtime.record_maker import RecordOptions
 from earmark.realtime.recording import Recording

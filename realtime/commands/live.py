@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open_source(args: argparse.Namespace) -> "AudioSource":
-    from earmark.realtime.pcm import PcmFormat
+    from earmark.models.audio.pcm import PcmFormat
     from earmark.realtime.portaudio import rescan
     from earmark.realtime.sources.microphone import Microphone
     from earmark.realtime.sources.recovering import RecoveringSource

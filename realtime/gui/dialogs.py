@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
-from earmark.realtime.decoding import AUDIO_SUFFIXES
+from earmark.models.audio.decoding import AUDIO_SUFFIXES
 from earmark.realtime.formats.writer import FORMATS
 from earmark.realtime.saved_session import DESCRIPTION
 

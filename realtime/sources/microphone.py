@@ -9,6 +9,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.audio.resampling import StreamResampler, mixed_down
 from earmark.models.errors import AudioError
 from earmark.realtime.portaudio import (
     Flags,
@@ -19,7 +20,6 @@ from earmark.realtime.portaudio import (
     note_open,
     portaudio,
 )
-from earmark.realtime.resampling import StreamResampler, mixed_down
 from earmark.realtime.ring_buffer import RingBuffer
 
 from .protocol import Write

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from earmark.models.audio.block_reader import BlockReader
+from earmark.models.audio.decoding import SoundReader
+from earmark.models.audio.pcm import PcmFormat, PcmReader
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.block_reader import BlockReader
-from earmark.realtime.decoding import SoundReader
-from earmark.realtime.pcm import PcmFormat, PcmReader
 
 from .protocol import Write
 

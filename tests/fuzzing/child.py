@@ -11,9 +11,9 @@ from pathlib import Path
 import av  # noqa: F401 - taken in before memory is measured
 import numpy as np
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.bundle import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.decoding import SoundReader
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import EventSettings
 from earmark.realtime.many_recordings import tag_recordings

@@ -10,10 +10,10 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.models.audio.decoding import AUDIO_SUFFIXES, SoundReader
+from earmark.models.audio.pcm import PcmFormat, PcmReader
+from earmark.models.audio.resampling import StreamResampler, mixed_down
 from earmark.models.errors import AudioError
-from earmark.realtime.decoding import AUDIO_SUFFIXES, SoundReader
-from earmark.realtime.pcm import PcmFormat, PcmReader
-from earmark.realtime.resampling import StreamResampler, mixed_down
 
 
 def read_all(path: Path) -> np.ndarray:
