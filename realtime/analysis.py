@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .batch import Stretch, tag_stretches

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 
 from .engine import InferenceEngine
 from .results import WindowResult

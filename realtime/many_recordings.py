@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 
 from .analysis import windows_at_once
 from .batch import Stretch, tag_stretches

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Self
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.timebase import samples_to_seconds
 
 from .record_maker import RecordOptions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import SAMPLE_RATE, samples_to_seconds
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.audio.decoding import SoundReader
+from earmark.models.bundle.metadata import MOST_TAGS
 from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.json_files import number_of, read_object, reason_of, text_of
-from earmark.models.metadata import MOST_TAGS
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .results import WindowResult

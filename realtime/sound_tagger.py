@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.models.audio.decoding import SoundReader
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples

@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> int:
 
     from earmark.models.errors import EarmarkError
     from earmark.models.json_files import read_object
-    from earmark.models.metadata import BundleMetadata
-    from earmark.models.torchscript import save_bundle
+    from earmark.models.bundle.metadata import BundleMetadata
+    from earmark.models.bundle.torchscript import save_bundle
 
     from .run_folder import RunDescription, load_calibration, load_tagger
 

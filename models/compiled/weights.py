@@ -14,7 +14,7 @@ def weights_of(module: Any) -> dict[str, Array]:
     """Return the parameters and buffers of a module, in the precision that folding asks for.
 
     Args:
-        module: ``earmark.models.stored_module.StoredModule``, or a module on the processor.
+        module: ``earmark.models.bundle.stored_module.StoredModule``, or a module on the processor.
     """
     return {name: np.asarray(values, np.float64) for name, values in module.state_dict().items()}
 

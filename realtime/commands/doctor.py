@@ -41,7 +41,7 @@ def check_python() -> str:
 
 def check_bundle() -> str:
     """Load the shipped bundle and time a window."""
-    from earmark.models.bundle import load_bundle
+    from earmark.models.bundle.load import load_bundle
     from earmark.realtime.engine import InferenceEngine
     from earmark.realtime.health import Health
 

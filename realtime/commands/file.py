@@ -15,7 +15,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from earmark.models.bundle import Bundle
+    from earmark.models.bundle.load import Bundle
     from earmark.realtime.inputs import InputFile
     from earmark.realtime.record_maker import RecordOptions
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.realtime.inputs import InputFile
 from earmark.realtime.provenance import Provenance

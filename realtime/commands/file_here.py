@@ -11,7 +11,7 @@ from rich.console import Console
 from earmark.models.audio.block_reader import BlockReader
 from earmark.models.audio.decoding import SoundReader
 from earmark.models.audio.pcm import PcmFormat, PcmReader
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError
 from earmark.realtime.inputs import InputFile
 from earmark.realtime.many_recordings import Tagged, tag_recordings

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from earmark.models.bundle import Bundle
+    from earmark.models.bundle.load import Bundle
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
     from earmark.realtime.fallback_engine import FallbackEngine
@@ -133,7 +133,7 @@ def _open_source(args: argparse.Namespace) -> "AudioSource":
 
 
 def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
-    from earmark.models.bundle import load_bundle
+    from earmark.models.bundle.load import load_bundle
     from earmark.realtime.fallback_engine import FallbackEngine
 
     engine = FallbackEngine(

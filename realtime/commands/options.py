@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from earmark.models.bundle import Bundle
+    from earmark.models.bundle.load import Bundle
     from earmark.realtime.events import EventSettings
 
 
@@ -69,7 +69,7 @@ def load_base_bundle(args: argparse.Namespace) -> "Bundle":
     Raises:
         EarmarkError: If the bundle, the device or the number of threads cannot be had.
     """
-    from earmark.models.bundle import load_bundle
+    from earmark.models.bundle.load import load_bundle
 
     return load_bundle(
         args.bundle, device=args.device, precision=args.precision, threads=_threads(args)

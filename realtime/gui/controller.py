@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream

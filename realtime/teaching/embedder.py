@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.timebase import WINDOW_SAMPLES, window_starts
 from earmark.realtime.block_store import BlockStore
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.background import Background
+from earmark.models.bundle.background import Background
 from earmark.models.calibration import Calibration
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError

@@ -29,12 +29,12 @@ import earmark.realtime.commands.file
 import earmark.realtime.commands.live
 import earmark.realtime.session
 from earmark.__main__ import main as earmark
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
-from earmark.models.metadata import BundleMetadata
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine

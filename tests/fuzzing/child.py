@@ -12,7 +12,7 @@ import av  # noqa: F401 - taken in before memory is measured
 import numpy as np
 
 from earmark.models.audio.decoding import SoundReader
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import EventSettings

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.compiled.encoder import EncoderGraph
 from earmark.models.compiled.graph import Graph
 from earmark.models.compiled.tagger import CompiledTagger

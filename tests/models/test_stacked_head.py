@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import Calibration
 from earmark.models.config import HeadConfig
 from earmark.models.head import N_SUBSETS, subset_members
-from earmark.models.metadata import BundleMetadata
 from earmark.models.stacked_head import StackedHead
 from earmark.models.tagger import Tagger, build_tagger
 from earmark.models.taught.embedding_head import EmbeddingHead
 from earmark.models.torch_runtime import TorchRuntime
-from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 
 from ..conftest import TINY_CONFIG

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import BundleError, UsageError
 from earmark.models.taught.embedding_head import EmbeddingHead

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.fallback_engine import FallbackEngine
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
 from earmark.realtime.engine import InferenceEngine
 
 pytestmark = [

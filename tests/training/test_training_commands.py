@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from earmark.__main__ import main
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
 from earmark.models.timebase import WINDOW_SAMPLES
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine

@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.engine import InferenceEngine

@@ -4,10 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.models.background import BACKGROUND, Background, read_background, save_background
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.background import (
+    BACKGROUND,
+    Background,
+    read_background,
+    save_background,
+)
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.errors import BundleError
-from earmark.models.metadata import BundleMetadata
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ def test_altered_background_is_refused(bundle_folder) -> None:
     metadata = BundleMetadata.read(bundle_folder)
     with (bundle_folder / BACKGROUND).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(BundleError, match=r"checksum.*earmark\.training\.background"):
+    with pytest.raises(BundleError, match=r"checksum.*earmark\.training\.learning\.background"):
         read_background(bundle_folder, metadata)
     (bundle_folder / BACKGROUND).unlink()
     with pytest.raises(BundleError, match=r"background\.npz is missing"):

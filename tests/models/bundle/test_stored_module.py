@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import Bundle
-from earmark.models.metadata import PARTS, shipped_bundle
-from earmark.models.scripted import check_scripted
-from earmark.models.stored_module import StoredModule, read_module
-from earmark.models.torchscript import script, torchscript
+from earmark.models.bundle.load import Bundle
+from earmark.models.bundle.metadata import PARTS, shipped_bundle
+from earmark.models.bundle.scripted import check_scripted
+from earmark.models.bundle.stored_module import StoredModule, read_module
+from earmark.models.bundle.torchscript import script, torchscript
 
 
 def read(path: Path) -> StoredModule:

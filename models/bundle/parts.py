@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BundleError
+from earmark.models.errors import BundleError
+
 from .metadata import BundleMetadata
 
 #: Of one part; the largest of the shipped bundle has 16 MB.

@@ -16,15 +16,20 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.background import BACKGROUND, Background, read_background, save_background
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.background import (
+    BACKGROUND,
+    Background,
+    read_background,
+    save_background,
+)
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.bundle.scripted import FORBIDDEN
+from earmark.models.bundle.torchscript import save_bundle, torchscript
 from earmark.models.calibration import Calibration
 from earmark.models.config import HeadConfig, NeuralogramConfig, TaggerConfig, WaveformConfig
 from earmark.models.errors import BundleError
-from earmark.models.metadata import BundleMetadata
-from earmark.models.scripted import FORBIDDEN
 from earmark.models.tagger import build_tagger
-from earmark.models.torchscript import save_bundle, torchscript
 from earmark.models.vocabulary import TagVocabulary
 
 Edit = Callable[[str, bytes], bytes | None]

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.errors import BundleError
+
 from .archives import open_archive, read_entry
-from .errors import BundleError
 from .metadata import BACKGROUND, BundleMetadata
 from .parts import checksum_of, read_part
 
@@ -42,7 +43,10 @@ def read_background(folder: Path, metadata: BundleMetadata) -> Background | None
     """
     if BACKGROUND not in metadata.sha256:
         return None
-    way_out = "copy the bundle again, or make it anew with `python -m earmark.training.learning.background`"
+    way_out = (
+        "copy the bundle again, or make it anew with "
+        "`python -m earmark.training.learning.background`"
+    )
     content = read_part(folder, BACKGROUND, metadata, way_out=way_out)
     try:
         archive = open_archive(content)

@@ -70,7 +70,7 @@ def read_module(checked: CheckedArchive) -> StoredModule:
     """Return the module that an archive holds; its weights cannot be written to.
 
     Args:
-        checked: What ``earmark.models.scripted.check_scripted`` let pass.
+        checked: What ``earmark.models.bundle.scripted.check_scripted`` let pass.
 
     Raises:
         ValueError: If its objects are not those of a module.

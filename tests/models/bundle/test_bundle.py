@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import PARTS, BundleMetadata
+from earmark.models.bundle.torchscript import save_bundle, torchscript
 from earmark.models.calibration import OUTPUTS, Calibration
 from earmark.models.device import choose_device
 from earmark.models.errors import BundleError
-from earmark.models.metadata import PARTS, BundleMetadata
-from earmark.models.torchscript import save_bundle, torchscript
 from earmark.models.vocabulary import TagVocabulary
 
 

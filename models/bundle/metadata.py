@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from .calibration import Calibration
-from .config import BRANCH_NAMES
-from .errors import BundleError, JsonError
-from .json_files import object_of, read_object, reason_of, text_of
-from .timebase import FRAME_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
-from .vocabulary import TagVocabulary
+from earmark.models.calibration import Calibration
+from earmark.models.config import BRANCH_NAMES
+from earmark.models.errors import BundleError, JsonError
+from earmark.models.json_files import object_of, read_object, reason_of, text_of
+from earmark.models.timebase import FRAME_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
+from earmark.models.vocabulary import TagVocabulary
 
 FORMAT_VERSION: Final = 1
 
@@ -28,7 +28,7 @@ MOST_TAGS: Final = 10_000
 
 def shipped_bundle() -> Path:
     """Return the folder of the bundle that comes with Earmark."""
-    return Path(__file__).parent.parent / "assets" / "earmark-base"
+    return Path(__file__).parents[2] / "assets" / "earmark-base"
 
 
 @dataclass(frozen=True)

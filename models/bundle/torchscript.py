@@ -13,11 +13,12 @@ from typing import cast
 import torch
 from torch import nn
 
-from .errors import BundleError
+from earmark.models.errors import BundleError
+from earmark.models.tagger import Tagger
+from earmark.models.timebase import WINDOW_SAMPLES
+
 from .metadata import BundleMetadata
 from .parts import checksum_of
-from .tagger import Tagger
-from .timebase import WINDOW_SAMPLES
 
 # TorchScript is deprecated in favour of torch.export, and says so at each call. It stays the format
 # of a bundle: it runs without the code that made it, on every supported Python and torch.
@@ -43,7 +44,7 @@ def load_module(path: Path, content: bytes, device: str) -> torch.jit.ScriptModu
 
     Args:
         path: Of the part, for messages.
-        content: Checked by ``earmark.models.scripted.check_scripted``.
+        content: Checked by ``earmark.models.bundle.scripted.check_scripted``.
         device: Where it is to live.
 
     Raises:
