@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from earmark.models.config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
-from earmark.models.device import choose_device
 from earmark.models.errors import BundleError
-from earmark.models.runtime import Runtime
+from earmark.models.runtimes.device import choose_device
+from earmark.models.runtimes.runtime import Runtime
 from earmark.models.taught.runtime import TaughtRuntime
 from earmark.models.taught.tag import TaughtTag
 
@@ -126,15 +126,15 @@ class Bundle:
         self, names: tuple[str, ...], *, with_head: bool = True, with_embeddings: bool = False
     ) -> Runtime:
         if self.device != "cpu":
+            from earmark.models.runtimes.torch_runtime import TorchRuntime
             from earmark.models.taught.embedding_head import EmbeddingHead
-            from earmark.models.torch_runtime import TorchRuntime
 
             branches = {name: self.branches[name] for name in names}
             head = self.head if with_head else None
             joint = EmbeddingHead(head) if head is not None and with_embeddings else head
             return TorchRuntime(branches, joint, self.device)
         # Compiling takes most of a start, importing the compiler a part of it.
-        from earmark.models.compiled.tagger import CompiledTagger
+        from earmark.models.graphs.tagger import CompiledTagger
 
         try:
             return CompiledTagger(

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from earmark.models.bundle.load import Bundle, load_bundle
+from earmark.models.runtimes.torch_runtime import TorchRuntime
 from earmark.models.timebase import WINDOW_SAMPLES
-from earmark.models.torch_runtime import TorchRuntime
 from earmark.realtime.engine import InferenceEngine
 
 

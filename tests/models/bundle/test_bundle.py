@@ -10,8 +10,8 @@ from earmark.models.bundle.load import load_bundle
 from earmark.models.bundle.metadata import PARTS, BundleMetadata
 from earmark.models.bundle.torchscript import save_bundle, torchscript
 from earmark.models.calibration import OUTPUTS, Calibration
-from earmark.models.device import choose_device
 from earmark.models.errors import BundleError
+from earmark.models.runtimes.device import choose_device
 from earmark.models.vocabulary import TagVocabulary
 
 

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from earmark.models.timebase import WINDOW_SAMPLES
+
 from .runtime import Features
-from .timebase import WINDOW_SAMPLES
 
 
 class TorchBranch(Protocol):

@@ -3,8 +3,8 @@ import sys
 import pytest
 import torch
 
-from earmark.models import device
-from earmark.models.device import choose_device
+from earmark.models.runtimes import device
+from earmark.models.runtimes.device import choose_device
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from earmark.models.compiled.constant_q import ConstantQGraph
-from earmark.models.compiled.encoder import EncoderGraph
-from earmark.models.compiled.graph import Graph
-from earmark.models.compiled.mobilenet import write_mobilenet
-from earmark.models.compiled.spectra import write_log_mel, write_timbre
-from earmark.models.compiled.tagger import CompiledTagger
+from earmark.models.graphs.constant_q import ConstantQGraph
+from earmark.models.graphs.encoder import EncoderGraph
+from earmark.models.graphs.graph import Graph
+from earmark.models.graphs.mobilenet import write_mobilenet
+from earmark.models.graphs.spectra import write_log_mel, write_timbre
+from earmark.models.graphs.tagger import CompiledTagger
 from earmark.models.tagger import branches_of
 
 

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from earmark.models.compiled import large_pages
-from earmark.models.compiled.large_pages import on_large_pages
+from earmark.models.graphs import large_pages
+from earmark.models.graphs.large_pages import on_large_pages
 
 PAGE = 2 * 2**20
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from .errors import BundleError
+from earmark.models.errors import BundleError
 
 #: Libraries that come with the drivers of GPUs, and what a kernel shows of one that has none.
 _DRIVERS: Final = ("libcuda.so.1", "nvcuda.dll")

@@ -10,15 +10,15 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from earmark.models.bundle.load import Bundle, load_bundle
-from earmark.models.compiled.encoder import EncoderGraph
-from earmark.models.compiled.graph import Graph
-from earmark.models.compiled.tagger import CompiledTagger
-from earmark.models.compiled.waveform import write_waveform
 from earmark.models.config import BRANCH_NAMES, WaveformConfig
 from earmark.models.frontends.waveform import WaveformFrontEnd
-from earmark.models.torch_runtime import TorchRuntime
+from earmark.models.graphs.encoder import EncoderGraph
+from earmark.models.graphs.graph import Graph
+from earmark.models.graphs.tagger import CompiledTagger
+from earmark.models.graphs.waveform import write_waveform
+from earmark.models.runtimes.torch_runtime import TorchRuntime
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = Path(__file__).parents[3] / "assets"
 
 
 def answers(runtime, sound: np.ndarray, hop: int) -> tuple[np.ndarray, np.ndarray]:
