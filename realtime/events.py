@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import UsageError
+from earmark.models.streaming.results import WindowResult
 
-from .results import WindowResult
 from .smoothing import hysteresis_step, smooth_step
 
 # Times are sums of hops; their last digits decide nothing.

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle.load import Bundle
-
-from .engine import InferenceEngine
-from .results import WindowResult
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 
 
 class FallbackEngine:

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from .results import WindowResult
+from earmark.models.streaming.results import WindowResult
 
 # A minute at ten windows a second: long enough to be steady, short enough to be of now.
 _WINDOWS_KEPT = 600

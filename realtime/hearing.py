@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from .results import WindowResult
+from earmark.models.streaming.results import WindowResult
+
 from .sound import Sound
 
 

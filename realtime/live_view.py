@@ -8,10 +8,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from earmark.models.streaming.results import WindowResult
+
 from .broadcast.sink import LiveStream, Status
 from .labels import label_of
 from .liveness import Liveness
-from .results import WindowResult
 from .steady_rows import SteadyRows
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from earmark.models.bundle.load import Bundle
+from earmark.models.streaming.analysis import windows_at_once
+from earmark.models.streaming.batch import Stretch, tag_stretches
+from earmark.models.streaming.results import WindowResult
 
-from .analysis import windows_at_once
-from .batch import Stretch, tag_stretches
 from .record_maker import RecordMaker, RecordOptions
 from .recording import Recording
 from .records import Record
-from .results import WindowResult
 
 # Batches that may wait for each worker: it goes on while records are being written.
 _BATCHES_AHEAD = 2

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, samples_to_seconds
 
 from .events import EventSettings, TagEvent, TagTracker
 from .formats.writer import Kind
 from .recording import Recording
 from .records import ClipMean, Record, TagChoice, event_record, window_record
-from .results import WindowResult
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from earmark.models.audio.decoding import SoundReader
 from earmark.models.errors import EarmarkError
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
 
-from .analysis import analyse
-from .engine import InferenceEngine
-from .results import WindowResult
 from .saved_session import SavedSession
 from .spooled_sound import SpooledSound
 

@@ -12,12 +12,12 @@ import numpy as np
 import soundfile
 
 from earmark.models.errors import EarmarkError
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
 
 from .clips.flac import as_flac, newest
 from .clips.folder import ClipFolder, file_name
 from .events import TagEvent
-from .results import WindowResult
 from .saved_session import DESCRIPTION, SOUND, WINDOWS, describe, row_type
 from .sound import Sound
 

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from earmark.models.audio.block_reader import BlockReader
 from earmark.models.errors import AudioError
+from earmark.models.streaming.analysis import stretches_of
+from earmark.models.streaming.batch import Stretch
 from earmark.models.timebase import samples_to_seconds
-
-from .analysis import stretches_of
-from .batch import Stretch
 
 
 @dataclass(eq=False)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.streaming.results import WindowResult
+
 from .events import TagEvent
-from .results import WindowResult
 
 Record = Mapping[str, object]
 

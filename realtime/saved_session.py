@@ -19,9 +19,9 @@ from earmark.models.audio.decoding import SoundReader
 from earmark.models.bundle.metadata import MOST_TAGS
 from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.json_files import number_of, read_object, reason_of, text_of
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
-from .results import WindowResult
 from .spooled_sound import SpooledSound
 
 FORMAT_VERSION: Final = 1

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
 
 from .capture import Capture
 from .health import Health
-from .results import WindowResult
 from .ring_buffer import RingBuffer
 from .sources.protocol import AudioSource
 from .worker import Engine, InferenceWorker

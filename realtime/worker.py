@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.streaming.results import WindowResult
+
 from .capture import Capture
-from .results import WindowResult
 from .windows import Window, WindowReader
 
 # Looked for this often rather than waited for: a wake-up would take a lock in the audio callback.

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Sequence
 
 from earmark.models.errors import EarmarkError
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.events import TagTracker
 from earmark.realtime.liveness import Liveness
-from earmark.realtime.results import WindowResult
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.sources.recovering import RecoveringSource
 

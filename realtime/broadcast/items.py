@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.events import TagEvent
 from earmark.realtime.liveness import Liveness
-from earmark.realtime.results import WindowResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
 
 from .items import Item
 from .sink import LossySink, Sink

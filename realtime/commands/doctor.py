@@ -42,7 +42,7 @@ def check_python() -> str:
 def check_bundle() -> str:
     """Load the shipped bundle and time a window."""
     from earmark.models.bundle.load import load_bundle
-    from earmark.realtime.engine import InferenceEngine
+    from earmark.models.streaming.engine import InferenceEngine
     from earmark.realtime.health import Health
 
     engine = InferenceEngine(load_bundle(device="cpu"))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.clips.folder import ClipFolder, file_name, unused
 from earmark.realtime.events import TagEvent
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.recorder import ClipRecorder, SessionRecorder
-from earmark.realtime.results import WindowResult
 
 from .bridge import Background
 from .settings import AppSettings

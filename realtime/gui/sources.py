@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from earmark.models.bundle.load import Bundle
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.portaudio import rescan

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.events import EventSettings, TagTracker
 from earmark.realtime.hearing import Hearing
-from earmark.realtime.results import WindowResult
 
 from .events import EventHistory
 from .spectrogram import Spectrogram

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
-from earmark.realtime.results import WindowResult
 from earmark.realtime.smoothing import smooth_step
 
 from .rows import RowStore

@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from earmark.models.errors import OutputError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Gap, Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
@@ -10,7 +11,6 @@ from earmark.realtime.formats.guarded import GuardedWriter
 from earmark.realtime.formats.writer import FORMATS, Kind, open_writer
 from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import Record, TagChoice, event_record, window_record
-from earmark.realtime.results import WindowResult
 
 from .messages import time_of_day
 

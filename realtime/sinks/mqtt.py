@@ -54,11 +54,11 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     if args.mqtt is None:
         return None
     from earmark.models.errors import EarmarkError
+    from earmark.models.streaming.results import WindowResult
     from earmark.realtime.broadcast.items import Sounding, StateChange
     from earmark.realtime.broadcast.queued import QueuedSink
     from earmark.realtime.events import TagEvent
     from earmark.realtime.records import TagChoice
-    from earmark.realtime.results import WindowResult
 
     from .home_assistant import discovery
     from .mqtt_address import check_topic, parse_address

@@ -16,11 +16,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from earmark.models.errors import UsageError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
 from earmark.realtime.records import TagChoice
-from earmark.realtime.results import WindowResult
 
 from .messages import as_json, event_message, state_message, window_message
 from .mqtt_address import MqttAddress

@@ -32,10 +32,10 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     if args.osc is None:
         return None
     from earmark.models.errors import EarmarkError
+    from earmark.models.streaming.results import WindowResult
     from earmark.realtime.broadcast.items import Sounding, StateChange
     from earmark.realtime.broadcast.queued import QueuedSink
     from earmark.realtime.events import TagEvent
-    from earmark.realtime.results import WindowResult
 
     try:
         from .osc_sink import OscSink

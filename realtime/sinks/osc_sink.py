@@ -16,10 +16,10 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import UDPClient
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
-from earmark.realtime.results import WindowResult
 
 from .slugs import slugs
 

@@ -19,9 +19,9 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from earmark.models.errors import EarmarkError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.results import WindowResult
 
 from .address import Address
 from .answers import PAGE, json_answer, page_file, refusal

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from earmark.models.errors import (
         EarmarkError as EarmarkError,
     )
+    from earmark.models.streaming.results import WindowResult as WindowResult
     from earmark.realtime.events import EventSettings as EventSettings
     from earmark.realtime.events import TagEvent as TagEvent
-    from earmark.realtime.results import WindowResult as WindowResult
     from earmark.realtime.sound_tagger import SoundTagger as SoundTagger
     from earmark.realtime.sound_tagger import Tagging as Tagging
     from earmark.realtime.sound_tagger import load as load
@@ -37,7 +37,7 @@ _HOMES = {
     "StreamedSource": "earmark.realtime.sources.streamed",
     "TagEvent": "earmark.realtime.events",
     "Tagging": "earmark.realtime.sound_tagger",
-    "WindowResult": "earmark.realtime.results",
+    "WindowResult": "earmark.models.streaming.results",
     "load": "earmark.realtime.sound_tagger",
 }
 

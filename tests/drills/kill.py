@@ -33,13 +33,13 @@ from earmark.models.bundle.load import load_bundle
 from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.models.vocabulary import TagVocabulary
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.recorder import SessionRecorder
-from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
 
 from ..conftest import TINY_CONFIG, TINY_TAGS

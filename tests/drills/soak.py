@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.queued import QueuedSink
@@ -24,7 +25,6 @@ from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import EventSettings, TagTracker
 from earmark.realtime.records import TagChoice
-from earmark.realtime.results import WindowResult
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.sinks.lines import LinesSink
 from earmark.realtime.sinks.log import LogSink

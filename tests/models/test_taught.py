@@ -10,6 +10,7 @@ from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import BundleError, UsageError
 from earmark.models.runtimes.torch_runtime import TorchRuntime
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.taught.embedding_head import EmbeddingHead
 from earmark.models.taught.folder import (
     TaughtFolder,
@@ -21,7 +22,6 @@ from earmark.models.taught.folder import (
 from earmark.models.taught.layer import check_base, load_with_taught, taught_on, with_taught
 from earmark.models.taught.runtime import TaughtRuntime
 from earmark.models.taught.tag import BaseBundle, TaughtTag
-from earmark.realtime.engine import InferenceEngine
 
 Logits = tuple[np.ndarray, np.ndarray]
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.models.errors import UsageError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.events import EventSettings, TagEvent, TagTracker
-from earmark.realtime.results import WindowResult
 from earmark.realtime.smoothing import hysteresis_step, smooth_step
 
 PLAIN = EventSettings(smoothing=0, release=1.0, minimum_duration=0, merge_gap=0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from earmark.models.bundle.load import Bundle
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime.fallback_engine import FallbackEngine
 
 WINDOW = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.sink import Status
 from earmark.realtime.health import Health
 from earmark.realtime.live_view import LiveView
 from earmark.realtime.liveness import Liveness
-from earmark.realtime.results import WindowResult
 
 NAMES = ("Dog", "Rain", "Speech", "Siren")
 

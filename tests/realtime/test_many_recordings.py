@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
+from earmark.models.streaming.analysis import analyse, stretches_of
+from earmark.models.streaming.batch import tag_stretches
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime import many_recordings
-from earmark.realtime.analysis import analyse, stretches_of
-from earmark.realtime.batch import tag_stretches
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import EventSettings
 from earmark.realtime.many_recordings import tag_recordings
 from earmark.realtime.record_maker import RecordOptions

@@ -7,10 +7,10 @@ import soundfile
 import torch
 
 from earmark.models.errors import AudioError, EarmarkError
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.analysis import analyse
 from earmark.realtime.clips.folder import ClipFolder, unused
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.events import TagEvent
 from earmark.realtime.inspector import Inspector
 from earmark.realtime.recorded_hearing import open_recording

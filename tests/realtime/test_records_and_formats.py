@@ -7,13 +7,13 @@ import pytest
 
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.events import TagEvent
 from earmark.realtime.formats.file import written_file
 from earmark.realtime.formats.writer import FORMATS, open_writer
 from earmark.realtime.inputs import find_inputs
 from earmark.realtime.outputs import Outputs
 from earmark.realtime.records import ClipMean, TagChoice, event_record, window_record
-from earmark.realtime.results import WindowResult
 
 NAMES = ("Dog", "Baby cry, infant cry", "Tab\there")
 CHOICE = TagChoice(NAMES, BRANCH_NAMES, top=2)

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.models.errors import AudioError
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import WINDOW_SAMPLES, window_starts
-from earmark.realtime.analysis import analyse
 from earmark.realtime.capture import Capture
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.health import Health
-from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.sources.streamed import StreamedSource

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from earmark.models.errors import AudioError, EarmarkError
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
@@ -16,7 +17,6 @@ from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import EventSettings, TagEvent, TagTracker
 from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import TagChoice
-from earmark.realtime.results import WindowResult
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.sinks.lines import LinesSink
 from earmark.realtime.sources.recovering import RecoveringSource

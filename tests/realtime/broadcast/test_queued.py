@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from earmark.models.errors import EarmarkError
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Notice
 from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.results import WindowResult
 
 
 def window(number: int) -> WindowResult:

@@ -11,8 +11,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from earmark.models.bundle.load import Bundle
 from earmark.models.errors import AudioError
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.settings import AppSettings

@@ -14,11 +14,11 @@ import soundfile
 from PyQt6.QtGui import QImage
 
 from earmark.__main__ import main
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source
-from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo.flac"

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.events import EventSettings, TagTracker
 from earmark.realtime.history.events import EventHistory
@@ -11,7 +12,6 @@ from earmark.realtime.history.rows import RowStore
 from earmark.realtime.history.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.history.windows import WindowHistory
-from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.smoothing import smooth_step
 

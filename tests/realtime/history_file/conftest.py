@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.history_file.entries import SessionEntry
 from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter
-from earmark.realtime.results import WindowResult
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.broadcast.sink import LiveStream, Status
 from earmark.realtime.broadcast.stream_clock import StreamClock
@@ -13,7 +14,6 @@ from earmark.realtime.history_file.entries import SessionEntry
 from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter
 from earmark.realtime.liveness import Liveness
-from earmark.realtime.results import WindowResult
 from earmark.realtime.ring_buffer import RingBuffer
 
 path, key = Path(sys.argv[1]), sys.argv[2]

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import Sink
 from earmark.realtime.commands.live import add_arguments
 from earmark.realtime.events import TagEvent
-from earmark.realtime.results import WindowResult
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.models.streaming.block_store import BlockStore
 from earmark.models.timebase import WINDOW_SAMPLES
-from earmark.realtime.block_store import BlockStore
 
 STREAM = np.arange(200_000, dtype=np.float32)
 

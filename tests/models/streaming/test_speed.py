@@ -9,8 +9,8 @@ import torch
 
 from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.runtimes.torch_runtime import TorchRuntime
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import WINDOW_SAMPLES
-from earmark.realtime.engine import InferenceEngine
 
 
 @pytest.fixture(scope="module")

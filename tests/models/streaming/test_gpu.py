@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from earmark.models.bundle.load import load_bundle
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.streaming.engine import InferenceEngine
 
 pytestmark = [
     pytest.mark.gpu,
