@@ -6,7 +6,7 @@ from typing import Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from .branches import BRANCHES, Branch
+from .branch import BRANCHES, Branch
 from .config import TaggerConfig
 from .head import Head
 from .stacked_head import StackedHead

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from earmark.models.config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from earmark.models.errors import BundleError
 from earmark.models.runtimes.device import choose_device
-from earmark.models.runtimes.runtime import Runtime
+from earmark.models.runtimes.protocol import Runtime
 from earmark.models.taught.runtime import TaughtRuntime
 from earmark.models.taught.tag import TaughtTag
 
@@ -26,7 +26,7 @@ _HEAD_PART = "head.pt"
 
 
 class LoadedBranch(Protocol):
-    """A branch out of a bundle; the same calls as ``earmark.models.branches.Branch``."""
+    """A branch out of a bundle; the same calls as ``earmark.models.branch.Branch``."""
 
     block_samples: int
 

@@ -21,7 +21,7 @@ class EncoderGraph:
     temperature with them, and tokens lie in columns where heads are cut out of them.
 
     Args:
-        branch: ``earmark.models.branches.Branch``, or what is stored of one.
+        branch: ``earmark.models.branch.Branch``, or what is stored of one.
     """
 
     def __init__(self, branch: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.runtimes.runtime import Features
+from earmark.models.runtimes.protocol import Features
 from earmark.models.timebase import (
     CHUNK_SAMPLES,
     CHUNKS_PER_WINDOW,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .runtime import Features
+from .protocol import Features
 
 
 class TorchBranch(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.runtimes.runtime import Features
+from earmark.models.runtimes.protocol import Features
 from earmark.models.timebase import WINDOW_SAMPLES
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.runtimes.runtime import Runtime
+from earmark.models.runtimes.protocol import Runtime
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import CHUNK_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
 

@@ -6,9 +6,9 @@ sensor".
 
 import json
 
+from earmark.models.release import release
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.liveness import Liveness
-from earmark.realtime.release import release
 
 from .slugs import slug, slugs
 

@@ -4,12 +4,12 @@ import math
 import time
 from collections.abc import Callable
 
+from earmark.models.release import release
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import Record
-from earmark.realtime.release import release
 
 # A plug pulled out and put back in, or a machine busy for a moment, is nothing to restart for.
 _PATIENCE = 10.0

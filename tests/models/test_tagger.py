@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from earmark.models.branches import BRANCHES, n_blocks
+from earmark.models.branch import BRANCHES, n_blocks
 from earmark.models.bundle.torchscript import script
 from earmark.models.config import BRANCH_NAMES, EncoderConfig, TaggerConfig
 from earmark.models.encoder import Encoder, sinusoidal_positions
