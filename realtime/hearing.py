@@ -4,7 +4,7 @@ from typing import Protocol
 
 from earmark.models.streaming.results import WindowResult
 
-from .sound import Sound
+from .audio.sound import Sound
 
 
 class Hearing(Protocol):

@@ -12,7 +12,7 @@ from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .sound import Sound
+from .audio.sound import Sound
 
 if TYPE_CHECKING:
     from torch import Tensor

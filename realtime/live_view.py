@@ -10,9 +10,9 @@ from rich.text import Text
 
 from earmark.models.streaming.results import WindowResult
 
+from .audio.liveness import Liveness
 from .broadcast.sink import LiveStream, Status
 from .labels import label_of
-from .liveness import Liveness
 from .steady_rows import SteadyRows
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Self
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
 
-from .capture import Capture
+from .audio.capture import Capture
+from .audio.ring_buffer import RingBuffer
+from .audio.source import AudioSource
 from .health import Health
-from .ring_buffer import RingBuffer
-from .sources.protocol import AudioSource
 from .worker import Engine, InferenceWorker
 
 

@@ -13,10 +13,10 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
+from .audio.source import AudioSource
 from .events import EventSettings, TagEvent, TagTracker
 from .records import ClipMean
 from .session import ListeningSession
-from .sources.protocol import AudioSource
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .ring_buffer import RingBuffer
+from .audio.ring_buffer import RingBuffer
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from earmark.models.errors import EarmarkError
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.events import TagTracker
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.recovering import RecoveringSource
 
 from .items import Gap, Item, Notice, Sounding, StateChange
 from .queued import QueuedSink

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.events import TagEvent
-from earmark.realtime.liveness import Liveness
 
 
 @dataclass(frozen=True, slots=True)

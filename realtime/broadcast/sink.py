@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.sound import Sound
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.sound import Sound
 
 from .items import Item
 from .stream_clock import StreamClock

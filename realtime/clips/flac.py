@@ -7,7 +7,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.sound import Sound
+from earmark.realtime.audio.sound import Sound
 
 # More at once is lost where the writer overtakes a reader.
 _SAMPLES_AT_ONCE = SAMPLE_RATE

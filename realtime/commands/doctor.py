@@ -80,7 +80,7 @@ def check_audio() -> str:
     Raises:
         EarmarkError: If PortAudio or a device is missing.
     """
-    from earmark.realtime.portaudio import choose_device, list_devices
+    from earmark.realtime.audio.devices import choose_device, list_devices
 
     devices = list_devices()
     device = choose_device(devices, None)

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from earmark.models.bundle.load import Bundle
+    from earmark.realtime.audio.source import AudioSource
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
     from earmark.realtime.fallback_engine import FallbackEngine
     from earmark.realtime.session import ListeningSession
-    from earmark.realtime.sources.protocol import AudioSource
 
     from .farewell import Farewell
 
@@ -115,10 +115,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _open_source(args: argparse.Namespace) -> "AudioSource":
     from earmark.models.audio.pcm import PcmFormat
-    from earmark.realtime.portaudio import rescan
-    from earmark.realtime.sources.microphone import Microphone
-    from earmark.realtime.sources.recovering import RecoveringSource
-    from earmark.realtime.sources.streamed import StreamedSource
+    from earmark.realtime.audio.devices import rescan
+    from earmark.realtime.audio.microphone import Microphone
+    from earmark.realtime.audio.recovering import RecoveringSource
+    from earmark.realtime.audio.streamed import StreamedSource
 
     if args.path is None:
         return RecoveringSource(

@@ -13,13 +13,13 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.devices import list_devices_anew, list_outputs
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.player import Player
 from earmark.realtime.events import TagEvent
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Inspector, Tokens
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.player import Player
-from earmark.realtime.portaudio import list_devices_anew, list_outputs
 
 from .bridge import Background, Bridge
 from .export import export_events

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRectF, QSize
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
-from earmark.realtime.level import Level
+from earmark.realtime.audio.level import Level
 
 from .theme import Theme
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
+from earmark.realtime.audio.level import Level, level_at
 from earmark.realtime.branch_pictures import branch_picture
 from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Tokens
-from earmark.realtime.level import Level, level_at
 from earmark.realtime.screen_health import ScreenHealth
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.steady_rows import SteadyRows

@@ -7,13 +7,13 @@ from typing import Literal
 
 from earmark.models.bundle.load import Bundle
 from earmark.models.streaming.engine import InferenceEngine
+from earmark.realtime.audio.devices import rescan
+from earmark.realtime.audio.microphone import Microphone
+from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.portaudio import rescan
 from earmark.realtime.recorded_hearing import open_recording
 from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.microphone import Microphone
-from earmark.realtime.sources.recovering import RecoveringSource
 
 #: How much of a live stream can be looked back on and heard again (s).
 KEPT_SECONDS = 900.0

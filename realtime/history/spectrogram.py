@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.sound import Sound
+from earmark.realtime.audio.sound import Sound
 
 from .rows import RowStore
 

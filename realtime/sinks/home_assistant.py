@@ -7,8 +7,8 @@ sensor".
 import json
 
 from earmark.models.release import release
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.liveness import Liveness
 
 from .slugs import slug, slugs
 

@@ -4,12 +4,12 @@ from typing import TextIO
 
 from earmark.models.errors import OutputError
 from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Gap, Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
 from earmark.realtime.formats.guarded import GuardedWriter
 from earmark.realtime.formats.writer import FORMATS, Kind, open_writer
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import Record, TagChoice, event_record, window_record
 
 from .messages import time_of_day

@@ -2,10 +2,10 @@
 
 import logging
 
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Gap, Item, Notice, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
-from earmark.realtime.liveness import Liveness
 
 _LOG = logging.getLogger("earmark")
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from earmark.models.release import release
 from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.level import level_at
 from earmark.realtime.broadcast.items import Gap, Item, Notice, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.events import TagEvent
-from earmark.realtime.level import level_at
 from earmark.realtime.records import Record
 from earmark.realtime.sinks.messages import event_message, state_message, time_of_day
 

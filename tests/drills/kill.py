@@ -39,8 +39,8 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.models.vocabulary import TagVocabulary
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.recorder import SessionRecorder
-from earmark.realtime.ring_buffer import RingBuffer
 
 from ..conftest import TINY_CONFIG, TINY_TAGS
 from .aftermath import BrokenPromiseError, check, check_clips, check_reported, contents, opened

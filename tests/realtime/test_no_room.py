@@ -16,12 +16,12 @@ import soundfile
 
 from earmark.__main__ import main
 from earmark.models.errors import AudioError, OutputError
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.audio.spooled_sound import SpooledSound
 from earmark.realtime.inputs import InputFile
 from earmark.realtime.outputs import Outputs
 from earmark.realtime.recorder import SessionRecorder
-from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.saved_session import SavedSession
-from earmark.realtime.spooled_sound import SpooledSound
 
 FULL = Path("/dev/full")
 

@@ -10,14 +10,14 @@ from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.streaming.analysis import analyse
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.audio.spooled_sound import SpooledSound
 from earmark.realtime.clips.folder import ClipFolder, unused
 from earmark.realtime.events import TagEvent
 from earmark.realtime.inspector import Inspector
 from earmark.realtime.recorded_hearing import open_recording
 from earmark.realtime.recorder import ClipRecorder, SessionRecorder
-from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.saved_session import SavedSession, row_type
-from earmark.realtime.spooled_sound import SpooledSound
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 

@@ -13,11 +13,11 @@ from earmark.models.streaming.analysis import analyse
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import WINDOW_SAMPLES, window_starts
-from earmark.realtime.capture import Capture
+from earmark.realtime.audio.capture import Capture
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.audio.streamed import StreamedSource
 from earmark.realtime.health import Health
-from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.streamed import StreamedSource
 from earmark.realtime.windows import WindowReader
 from earmark.realtime.worker import InferenceWorker
 

@@ -9,17 +9,17 @@ import pytest
 from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import SinkStatus
 from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import EventSettings, TagEvent, TagTracker
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import TagChoice
 from earmark.realtime.session import ListeningSession
 from earmark.realtime.sinks.lines import LinesSink
-from earmark.realtime.sources.recovering import RecoveringSource
 
 TAGS = ("Loud", "Never")
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")

@@ -10,13 +10,13 @@ import soundfile
 
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.clips.folder import ClipFolder
 from earmark.realtime.clips.ledger import NAME
 from earmark.realtime.clips.quota import Quota, QuotaFolder
 from earmark.realtime.clips.sink import ClipSink
 from earmark.realtime.events import TagEvent
 from earmark.realtime.recorder import ClipRecorder
-from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.sinks import clips
 
 BARK = TagEvent("Dog/Bark", 5.0, 6.5, 0.9, 0.8, "pitch")

@@ -16,10 +16,10 @@ from PyQt6.QtGui import QImage
 from earmark.__main__ import main
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source
-from earmark.realtime.ring_buffer import RingBuffer
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo.flac"
 
@@ -195,7 +195,7 @@ from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import Source
-from earmark.realtime.liveness import Liveness
+from earmark.realtime.audio.liveness import Liveness
 
 app = QApplication([])
 controller = Controller(AppSettings())

@@ -6,6 +6,8 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.level import Level, level_at
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.branch_pictures import CAPTIONS, branch_picture
 from earmark.realtime.events import TagEvent
 from earmark.realtime.gui.actions import SHORTCUTS
@@ -27,8 +29,6 @@ from earmark.realtime.gui.top_bar import TopBar
 from earmark.realtime.gui.transport import Transport
 from earmark.realtime.gui.welcome import NOTHING_HEARD, Welcome
 from earmark.realtime.history.picture import Picture
-from earmark.realtime.level import Level, level_at
-from earmark.realtime.ring_buffer import RingBuffer
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 DARK = THEME_COLOURS["dark"]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.events import EventSettings, TagTracker
 from earmark.realtime.history.events import EventHistory
 from earmark.realtime.history.picture import take_picture
@@ -12,7 +13,6 @@ from earmark.realtime.history.rows import RowStore
 from earmark.realtime.history.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.history.windows import WindowHistory
-from earmark.realtime.ring_buffer import RingBuffer
 from earmark.realtime.smoothing import smooth_step
 
 TAGS = ("Dog", "Rain")

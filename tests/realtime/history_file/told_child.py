@@ -7,14 +7,14 @@ import numpy as np
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.broadcast.sink import LiveStream, Status
 from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import TagEvent
 from earmark.realtime.history_file.entries import SessionEntry
 from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.ring_buffer import RingBuffer
 
 path, key = Path(sys.argv[1]), sys.argv[2]
 sound = RingBuffer(60 * SAMPLE_RATE)

@@ -22,9 +22,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from earmark.__main__ import main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Sounding, StateChange
 from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.records import TagChoice
 from earmark.realtime.sinks.home_assistant import discovery
 from earmark.realtime.sinks.mqtt import open_sink

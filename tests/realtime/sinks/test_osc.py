@@ -15,8 +15,8 @@ from pythonosc.osc_server import BlockingOSCUDPServer
 from earmark.__main__ import main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Sounding, StateChange
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.sinks.osc import open_sink
 from earmark.realtime.sinks.osc_sink import OscSink
 from earmark.realtime.sinks.slugs import slug, slugs

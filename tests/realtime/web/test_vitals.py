@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import StateChange
-from earmark.realtime.liveness import Liveness
 from earmark.realtime.web.vitals import Vitals
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from earmark.models.errors import AudioError
-from earmark.realtime.capture import Capture
-from earmark.realtime.portaudio import InputDevice, choose_device, list_devices
-from earmark.realtime.sources.microphone import Microphone
+from earmark.realtime.audio.capture import Capture
+from earmark.realtime.audio.devices import InputDevice, choose_device, list_devices
+from earmark.realtime.audio.microphone import Microphone
 
 DEVICES = [
     InputDevice(1, "Built-in Audio", "ALSA", 2, 48_000.0, is_default=False),

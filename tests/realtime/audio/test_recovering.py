@@ -3,8 +3,8 @@ import pytest
 
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.sources.recovering import RecoveringSource
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.recovering import RecoveringSource
 
 BLOCK = np.full(1_600, 0.5, np.float32)
 

@@ -11,7 +11,7 @@ from earmark.models.audio.pcm import PcmFormat, PcmReader
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
 
-from .protocol import Write
+from .source import Write
 
 # As long as the blocks of a microphone: the rest of the path sees no difference.
 _BLOCK_SAMPLES = SAMPLE_RATE // 20

@@ -9,7 +9,7 @@ from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 
 from .level import level_at
 from .ring_buffer import RingBuffer
-from .sources.protocol import AudioSource
+from .source import AudioSource
 
 # Several windows, so that a late reader still finds its own.
 _RING_SAMPLES = 8 * WINDOW_SAMPLES

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
 
-from .portaudio import open_output
+from .devices import open_output
 from .sound import Sound
 
 # Short enough that a pause is heard as one.

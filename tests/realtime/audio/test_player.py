@@ -5,8 +5,8 @@ import pytest
 
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.player import Player, SilentOutput
-from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.audio.player import Player, SilentOutput
+from earmark.realtime.audio.ring_buffer import RingBuffer
 
 
 class FakeOutput:

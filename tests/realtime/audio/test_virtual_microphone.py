@@ -12,7 +12,7 @@ from earmark.models.timebase import SAMPLE_RATE
 
 pytestmark = pytest.mark.hardware
 
-DEMO = Path(__file__).parents[2] / "assets" / "demo.flac"
+DEMO = Path(__file__).parents[3] / "assets" / "demo.flac"
 
 
 def test_tone_arrives_in_pitch_and_without_overflow(virtual_microphone, tone, tmp_path) -> None:
@@ -22,8 +22,8 @@ def test_tone_arrives_in_pitch_and_without_overflow(virtual_microphone, tone, tm
     listener = """
 import json, time
 import numpy as np
-from earmark.realtime.capture import Capture
-from earmark.realtime.sources.microphone import Microphone
+from earmark.realtime.audio.capture import Capture
+from earmark.realtime.audio.microphone import Microphone
 capture = Capture(Microphone("pulse"))
 capture.start()
 while capture.ring.written < 3 * 16_000:

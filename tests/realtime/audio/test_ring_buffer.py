@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.audio.ring_buffer import RingBuffer
 
 
 def counted(start: int, count: int) -> np.ndarray:

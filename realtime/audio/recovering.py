@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
-from earmark.realtime.liveness import Liveness
 
-from .protocol import AudioSource, Write
+from .liveness import Liveness
+from .source import AudioSource, Write
 
 _WATCH_SECONDS = 0.05
 

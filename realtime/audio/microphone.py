@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from earmark.models.audio.resampling import StreamResampler, mixed_down
 from earmark.models.errors import AudioError
-from earmark.realtime.portaudio import (
+
+from .devices import (
     Flags,
     Stream,
     choose_device,
@@ -20,9 +21,8 @@ from earmark.realtime.portaudio import (
     note_open,
     portaudio,
 )
-from earmark.realtime.ring_buffer import RingBuffer
-
-from .protocol import Write
+from .ring_buffer import RingBuffer
+from .source import Write
 
 # The pump looks this often: well below a block, and nothing for a processor.
 _PUMP_SECONDS = 0.005
