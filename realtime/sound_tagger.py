@@ -15,8 +15,8 @@ from earmark.models.timebase import seconds_to_samples
 
 from .audio.source import AudioSource
 from .events import EventSettings, TagEvent, TagTracker
+from .live.session import ListeningSession
 from .records import ClipMean
-from .session import ListeningSession
 
 
 @dataclass(frozen=True)

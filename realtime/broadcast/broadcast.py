@@ -10,12 +10,12 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.events import TagTracker
-from earmark.realtime.session import ListeningSession
+from earmark.realtime.live.clock import StreamClock
+from earmark.realtime.live.session import ListeningSession
 
 from .items import Gap, Item, Notice, Sounding, StateChange
 from .queued import QueuedSink
 from .sink import LossySink, Sink, SinkStatus, Status
-from .stream_clock import StreamClock
 
 _LOG = logging.getLogger("earmark")
 

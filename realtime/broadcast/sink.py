@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.sound import Sound
+from earmark.realtime.live.clock import StreamClock
 
 from .items import Item
-from .stream_clock import StreamClock
 
 
 @dataclass(frozen=True)

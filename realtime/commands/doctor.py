@@ -43,7 +43,7 @@ def check_bundle() -> str:
     """Load the shipped bundle and time a window."""
     from earmark.models.bundle.load import load_bundle
     from earmark.models.streaming.engine import InferenceEngine
-    from earmark.realtime.health import Health
+    from earmark.realtime.live.health import Health
 
     engine = InferenceEngine(load_bundle(device="cpu"))
     engine.warm_up(1_600)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from earmark.realtime.audio.source import AudioSource
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
-    from earmark.realtime.fallback_engine import FallbackEngine
-    from earmark.realtime.session import ListeningSession
+    from earmark.realtime.live.fallback import FallbackEngine
+    from earmark.realtime.live.session import ListeningSession
 
     from .farewell import Farewell
 
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Listen until the source ends, the time is over, or somebody ends it."""
     from earmark.models.errors import UsageError
-    from earmark.realtime.session import ListeningSession
+    from earmark.realtime.live.session import ListeningSession
 
     from .farewell import Farewell
 
@@ -134,7 +134,7 @@ def _open_source(args: argparse.Namespace) -> "AudioSource":
 
 def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
     from earmark.models.bundle.load import load_bundle
-    from earmark.realtime.fallback_engine import FallbackEngine
+    from earmark.realtime.live.fallback import FallbackEngine
 
     engine = FallbackEngine(
         bundle,
@@ -160,8 +160,8 @@ def _broadcast(
     from earmark.models.config import BRANCH_NAMES
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
-    from earmark.realtime.broadcast.stream_clock import StreamClock
     from earmark.realtime.events import TagTracker
+    from earmark.realtime.live.clock import StreamClock
     from earmark.realtime.sinks.log import LogSink
 
     names, branches = bundle.metadata.vocabulary.names, BRANCH_NAMES

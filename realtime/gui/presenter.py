@@ -14,8 +14,8 @@ from earmark.realtime.branch_pictures import branch_picture
 from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Tokens
+from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.screen_health import ScreenHealth
-from earmark.realtime.session import ListeningSession
 from earmark.realtime.steady_rows import SteadyRows
 
 from .branch_images import BranchImages

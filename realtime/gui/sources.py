@@ -12,8 +12,8 @@ from earmark.realtime.audio.microphone import Microphone
 from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.recorded_hearing import open_recording
-from earmark.realtime.session import ListeningSession
 
 #: How much of a live stream can be looked back on and heard again (s).
 KEPT_SECONDS = 900.0

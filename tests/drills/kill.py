@@ -27,7 +27,7 @@ import torch
 # What a process that is killed would else import anew each time.
 import earmark.realtime.commands.file
 import earmark.realtime.commands.live
-import earmark.realtime.session
+import earmark.realtime.live.session
 from earmark.__main__ import main as earmark
 from earmark.models.bundle.load import load_bundle
 from earmark.models.bundle.metadata import BundleMetadata

@@ -22,10 +22,10 @@ from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import EventSettings, TagTracker
+from earmark.realtime.live.clock import StreamClock
+from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.records import TagChoice
-from earmark.realtime.session import ListeningSession
 from earmark.realtime.sinks.lines import LinesSink
 from earmark.realtime.sinks.log import LogSink
 

@@ -12,7 +12,7 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.broadcast.sink import LiveStream, Status
-from earmark.realtime.broadcast.stream_clock import StreamClock
+from earmark.realtime.live.clock import StreamClock
 
 from ..drills.virtual_microphone import VirtualMicrophone, missing_program
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.sink import Status
-from earmark.realtime.health import Health
+from earmark.realtime.live.health import Health
 from earmark.realtime.live_view import LiveView
 
 NAMES = ("Dog", "Rain", "Speech", "Siren")

@@ -10,11 +10,11 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.broadcast.sink import LiveStream, Status
-from earmark.realtime.broadcast.stream_clock import StreamClock
 from earmark.realtime.events import TagEvent
 from earmark.realtime.history_file.entries import SessionEntry
 from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter
+from earmark.realtime.live.clock import StreamClock
 
 path, key = Path(sys.argv[1]), sys.argv[2]
 sound = RingBuffer(60 * SAMPLE_RATE)

@@ -11,10 +11,10 @@ from typing import Self
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
+from earmark.realtime.audio.capture import Capture
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.audio.source import AudioSource
 
-from .audio.capture import Capture
-from .audio.ring_buffer import RingBuffer
-from .audio.source import AudioSource
 from .health import Health
 from .worker import Engine, InferenceWorker
 

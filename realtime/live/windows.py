@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.timebase import WINDOW_SAMPLES
-
-from .audio.ring_buffer import RingBuffer
+from earmark.realtime.audio.ring_buffer import RingBuffer
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from earmark.models.timebase import WINDOW_SAMPLES, window_starts
 from earmark.realtime.audio.capture import Capture
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.streamed import StreamedSource
-from earmark.realtime.health import Health
-from earmark.realtime.session import ListeningSession
-from earmark.realtime.windows import WindowReader
-from earmark.realtime.worker import InferenceWorker
+from earmark.realtime.live.health import Health
+from earmark.realtime.live.session import ListeningSession
+from earmark.realtime.live.windows import WindowReader
+from earmark.realtime.live.worker import InferenceWorker
 
 
 class ScriptedSource:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.broadcast.stream_clock import StreamClock
+from earmark.realtime.live.clock import StreamClock
 
 DAWN = 1_800_000_000.0
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.capture import Capture
 
-from .audio.capture import Capture
 from .windows import Window, WindowReader
 
 # Looked for this often rather than waited for: a wake-up would take a lock in the audio callback.

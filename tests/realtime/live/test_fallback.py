@@ -6,7 +6,7 @@ import torch
 
 from earmark.models.bundle.load import Bundle
 from earmark.models.streaming.engine import InferenceEngine
-from earmark.realtime.fallback_engine import FallbackEngine
+from earmark.realtime.live.fallback import FallbackEngine
 
 WINDOW = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
 
