@@ -12,8 +12,8 @@ from earmark.models.streaming.results import WindowResult
 
 from .audio.liveness import Liveness
 from .broadcast.sink import LiveStream, Status
-from .labels import label_of
-from .steady_rows import SteadyRows
+from .detection.labels import label_of
+from .detection.steady_rows import SteadyRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

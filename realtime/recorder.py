@@ -18,7 +18,7 @@ from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
 from .audio.sound import Sound
 from .clips.flac import as_flac, newest
 from .clips.folder import ClipFolder, file_name
-from .events import TagEvent
+from .detection.events import TagEvent
 from .saved_session import DESCRIPTION, SOUND, WINDOWS, describe, row_type
 
 # What is not written within it is lost when the machine loses its power.

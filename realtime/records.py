@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
 
-from .events import TagEvent
+from .detection.events import TagEvent
 
 Record = Mapping[str, object]
 

@@ -14,7 +14,7 @@ from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
 from .audio.source import AudioSource
-from .events import EventSettings, TagEvent, TagTracker
+from .detection.events import EventSettings, TagEvent, TagTracker
 from .live.session import ListeningSession
 from .records import ClipMean
 

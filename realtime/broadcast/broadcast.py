@@ -9,7 +9,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.recovering import RecoveringSource
-from earmark.realtime.events import TagTracker
+from earmark.realtime.detection.events import TagTracker
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 
 @dataclass(frozen=True, slots=True)

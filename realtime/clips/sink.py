@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.recorder import ClipRecorder
 
 from .folder import ClipFolder, file_name

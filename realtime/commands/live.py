@@ -160,7 +160,7 @@ def _broadcast(
     from earmark.models.config import BRANCH_NAMES
     from earmark.realtime.broadcast.broadcast import Broadcast
     from earmark.realtime.broadcast.sink import LiveStream
-    from earmark.realtime.events import TagTracker
+    from earmark.realtime.detection.events import TagTracker
     from earmark.realtime.live.clock import StreamClock
     from earmark.realtime.sinks.log import LogSink
 

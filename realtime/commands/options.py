@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earmark.models.bundle.load import Bundle
-    from earmark.realtime.events import EventSettings
+    from earmark.realtime.detection.events import EventSettings
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
@@ -109,7 +109,7 @@ def event_settings(args: argparse.Namespace) -> "EventSettings":
     Raises:
         UsageError: If a value is out of range.
     """
-    from earmark.realtime.events import EventSettings
+    from earmark.realtime.detection.events import EventSettings
 
     return EventSettings(
         smoothing=args.smoothing,

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.labels import label_of
 from earmark.realtime.records import Record
 
 from .writer import Kind

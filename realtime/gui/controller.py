@@ -16,7 +16,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.devices import list_devices_anew, list_outputs
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.player import Player
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Inspector, Tokens

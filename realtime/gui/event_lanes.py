@@ -6,8 +6,8 @@ from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
-from earmark.realtime.events import TagEvent
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.detection.labels import label_of
 
 from .theme import Theme
 

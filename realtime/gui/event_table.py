@@ -17,8 +17,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from earmark.realtime.events import TagEvent
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.detection.labels import label_of
 
 from .buttons import tool_button
 from .clock import clock

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.formats.writer import open_writer
 from earmark.realtime.records import event_record
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.bundle.metadata import BundleMetadata
-from earmark.realtime.events import EventSettings
+from earmark.realtime.detection.events import EventSettings
 
 from .settings import AppSettings
 

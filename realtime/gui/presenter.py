@@ -11,12 +11,12 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
 from earmark.realtime.audio.level import Level, level_at
 from earmark.realtime.branch_pictures import branch_picture
+from earmark.realtime.detection.steady_rows import SteadyRows
 from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.inspector import Tokens
 from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.screen_health import ScreenHealth
-from earmark.realtime.steady_rows import SteadyRows
 
 from .branch_images import BranchImages
 from .controller import Controller

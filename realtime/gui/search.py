@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.labels import label_of
 
 
 class TagSearch(QWidget):

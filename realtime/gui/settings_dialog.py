@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.labels import label_of
 
 from .buttons import tool_button
 from .settings import CHOICES, RANGES, AppSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from earmark.realtime.events import TagEvent, TagTracker
+from earmark.realtime.detection.events import TagEvent, TagTracker
 
 from .windows import WindowHistory
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 from .spectrogram import COARSE, COLUMNS_PER_SECOND
 from .stream import ObservedStream

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.events import EventSettings, TagTracker
+from earmark.realtime.detection.events import EventSettings, TagTracker
 from earmark.realtime.hearing import Hearing
 
 from .events import EventHistory

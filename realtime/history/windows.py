@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
-from earmark.realtime.smoothing import smooth_step
+from earmark.realtime.detection.smoothing import smooth_step
 
 from .rows import RowStore
 

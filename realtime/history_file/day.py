@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.labels import label_of
+from earmark.realtime.detection.labels import label_of
 
 from .query import Choice, listened, spans
 

@@ -8,8 +8,8 @@ from typing import Final, Literal, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from earmark.realtime.detection.labels import label_of
 from earmark.realtime.formats.writer import open_writer
-from earmark.realtime.labels import label_of
 from earmark.realtime.records import Record
 
 from .query import local

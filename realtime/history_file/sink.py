@@ -4,7 +4,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.level import level_at
 from earmark.realtime.broadcast.items import Gap, Item
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 from .entries import EventEntry, GapEntry
 from .minutes import MinuteSummaries

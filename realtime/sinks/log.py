@@ -5,7 +5,7 @@ import logging
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Gap, Item, Notice, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 _LOG = logging.getLogger("earmark")
 

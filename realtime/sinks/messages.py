@@ -7,7 +7,7 @@ from datetime import datetime
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import StateChange
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.records import Record, TagChoice, event_record, window_record
 
 

@@ -35,7 +35,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     from earmark.models.streaming.results import WindowResult
     from earmark.realtime.broadcast.items import Sounding, StateChange
     from earmark.realtime.broadcast.queued import QueuedSink
-    from earmark.realtime.events import TagEvent
+    from earmark.realtime.detection.events import TagEvent
 
     try:
         from .osc_sink import OscSink

@@ -19,7 +19,7 @@ from pythonosc.udp_client import UDPClient
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 from .slugs import slugs
 

@@ -41,7 +41,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     from earmark.models.errors import UsageError
     from earmark.realtime.broadcast.items import StateChange
     from earmark.realtime.broadcast.queued import QueuedSink
-    from earmark.realtime.events import TagEvent
+    from earmark.realtime.detection.events import TagEvent
 
     from .secret import read_secret
     from .webhook_sink import WebhookSink

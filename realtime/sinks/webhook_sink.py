@@ -12,7 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from earmark.realtime.broadcast.items import Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.records import Record
 
 from .messages import as_json, event_message, state_message

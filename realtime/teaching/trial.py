@@ -10,7 +10,7 @@ from earmark.models.config import BRANCH_NAMES
 from earmark.models.streaming.analysis import analyse
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import samples_to_seconds
-from earmark.realtime.events import TagTracker
+from earmark.realtime.detection.events import TagTracker
 
 _HOP_SAMPLES = 1_600  # 100 ms, as live and for files
 

@@ -11,7 +11,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.level import level_at
 from earmark.realtime.broadcast.items import Gap, Item, Notice, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.records import Record
 from earmark.realtime.sinks.messages import event_message, state_message, time_of_day
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from earmark.models.streaming.results import WindowResult as WindowResult
     from earmark.realtime.audio.microphone import Microphone as Microphone
     from earmark.realtime.audio.streamed import StreamedSource as StreamedSource
-    from earmark.realtime.events import EventSettings as EventSettings
-    from earmark.realtime.events import TagEvent as TagEvent
+    from earmark.realtime.detection.events import EventSettings as EventSettings
+    from earmark.realtime.detection.events import TagEvent as TagEvent
     from earmark.realtime.sound_tagger import SoundTagger as SoundTagger
     from earmark.realtime.sound_tagger import Tagging as Tagging
     from earmark.realtime.sound_tagger import load as load
@@ -31,11 +31,11 @@ _HOMES = {
     "AudioError": "earmark.models.errors",
     "BundleError": "earmark.models.errors",
     "EarmarkError": "earmark.models.errors",
-    "EventSettings": "earmark.realtime.events",
+    "EventSettings": "earmark.realtime.detection.events",
     "Microphone": "earmark.realtime.audio.microphone",
     "SoundTagger": "earmark.realtime.sound_tagger",
     "StreamedSource": "earmark.realtime.audio.streamed",
-    "TagEvent": "earmark.realtime.events",
+    "TagEvent": "earmark.realtime.detection.events",
     "Tagging": "earmark.realtime.sound_tagger",
     "WindowResult": "earmark.models.streaming.results",
     "load": "earmark.realtime.sound_tagger",

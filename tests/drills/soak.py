@@ -22,7 +22,7 @@ from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
 from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import EventSettings, TagTracker
+from earmark.realtime.detection.events import EventSettings, TagTracker
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.records import TagChoice

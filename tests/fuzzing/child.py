@@ -15,7 +15,7 @@ from earmark.models.audio.decoding import SoundReader
 from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.streaming.engine import InferenceEngine
-from earmark.realtime.events import EventSettings
+from earmark.realtime.detection.events import EventSettings
 from earmark.realtime.many_recordings import tag_recordings
 from earmark.realtime.record_maker import RecordOptions
 from earmark.realtime.recording import Recording

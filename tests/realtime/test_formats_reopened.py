@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.formats.writer import FORMATS, open_writer
 from earmark.realtime.inputs import InputFile
 from earmark.realtime.outputs import Outputs

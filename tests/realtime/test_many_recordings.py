@@ -12,7 +12,7 @@ from earmark.models.streaming.analysis import analyse, stretches_of
 from earmark.models.streaming.batch import tag_stretches
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime import many_recordings
-from earmark.realtime.events import EventSettings
+from earmark.realtime.detection.events import EventSettings
 from earmark.realtime.many_recordings import tag_recordings
 from earmark.realtime.record_maker import RecordOptions
 from earmark.realtime.recording import Recording

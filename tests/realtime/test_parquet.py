@@ -17,7 +17,7 @@ from earmark.__main__ import main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.formats.file import written_file
 from earmark.realtime.formats.writer import check_installed, open_writer
 from earmark.realtime.records import TagChoice, event_record, window_record

@@ -13,7 +13,7 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.spooled_sound import SpooledSound
 from earmark.realtime.clips.folder import ClipFolder, unused
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.inspector import Inspector
 from earmark.realtime.recorded_hearing import open_recording
 from earmark.realtime.recorder import ClipRecorder, SessionRecorder

@@ -8,7 +8,7 @@ import pytest
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.formats.file import written_file
 from earmark.realtime.formats.writer import FORMATS, open_writer
 from earmark.realtime.inputs import find_inputs

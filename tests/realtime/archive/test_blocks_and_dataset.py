@@ -12,7 +12,7 @@ from earmark.realtime.archive import blocks
 from earmark.realtime.archive.block_tagger import ArchiveJob, BlockTagger
 from earmark.realtime.archive.blocks import blocks_of
 from earmark.realtime.archive.dataset import ArchiveDataset
-from earmark.realtime.events import EventSettings, TagEvent
+from earmark.realtime.detection.events import EventSettings, TagEvent
 from earmark.realtime.inputs import InputFile
 from earmark.realtime.record_maker import RecordOptions
 from earmark.realtime.records import TagChoice, event_record

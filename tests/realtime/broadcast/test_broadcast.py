@@ -15,7 +15,7 @@ from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import SinkStatus
-from earmark.realtime.events import EventSettings, TagEvent, TagTracker
+from earmark.realtime.detection.events import EventSettings, TagEvent, TagTracker
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.records import TagChoice

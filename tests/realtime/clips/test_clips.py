@@ -15,7 +15,7 @@ from earmark.realtime.clips.folder import ClipFolder
 from earmark.realtime.clips.ledger import NAME
 from earmark.realtime.clips.quota import Quota, QuotaFolder
 from earmark.realtime.clips.sink import ClipSink
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.recorder import ClipRecorder
 from earmark.realtime.sinks import clips
 

@@ -14,7 +14,7 @@ from earmark.__main__ import main
 from earmark.models.errors import BundleError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.settings import load_settings
 from earmark.realtime.gui.sources import Source

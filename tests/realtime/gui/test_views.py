@@ -9,7 +9,7 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.level import Level, level_at
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.branch_pictures import CAPTIONS, branch_picture
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.gui.actions import SHORTCUTS
 from earmark.realtime.gui.banner import Banner
 from earmark.realtime.gui.branch_images import BranchImages

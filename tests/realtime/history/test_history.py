@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
-from earmark.realtime.events import EventSettings, TagTracker
+from earmark.realtime.detection.events import EventSettings, TagTracker
+from earmark.realtime.detection.smoothing import smooth_step
 from earmark.realtime.history.events import EventHistory
 from earmark.realtime.history.picture import take_picture
 from earmark.realtime.history.rows import RowStore
 from earmark.realtime.history.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.history.windows import WindowHistory
-from earmark.realtime.smoothing import smooth_step
 
 TAGS = ("Dog", "Rain")
 

@@ -10,7 +10,7 @@ import pytest
 from earmark.__main__ import main
 from earmark.realtime.broadcast.items import Gap
 from earmark.realtime.commands.quantities import end_moment, length_of_time, moment, size
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.history_file.day import draw, read_day
 from earmark.realtime.history_file.schema import open_for_reading
 

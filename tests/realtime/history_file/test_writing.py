@@ -11,7 +11,7 @@ import pytest
 
 from earmark.models.errors import EarmarkError
 from earmark.realtime.broadcast.items import Gap
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.history_file import schema
 from earmark.realtime.history_file.minutes import MinuteSummaries
 from earmark.realtime.history_file.schema import open_for_reading, open_for_writing, transaction

@@ -10,7 +10,7 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.broadcast.sink import LiveStream, Status
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.history_file.entries import SessionEntry
 from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter

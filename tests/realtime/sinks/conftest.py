@@ -11,7 +11,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import Sink
 from earmark.realtime.commands.live import add_arguments
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 
 @pytest.fixture

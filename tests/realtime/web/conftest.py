@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.web.address import Address
 from earmark.realtime.web.guard import Guard
 from earmark.realtime.web.server import StreamServer

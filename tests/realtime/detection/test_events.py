@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from earmark.models.errors import UsageError
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.events import EventSettings, TagEvent, TagTracker
-from earmark.realtime.smoothing import hysteresis_step, smooth_step
+from earmark.realtime.detection.events import EventSettings, TagEvent, TagTracker
+from earmark.realtime.detection.smoothing import hysteresis_step, smooth_step
 
 PLAIN = EventSettings(smoothing=0, release=1.0, minimum_duration=0, merge_gap=0)
 probabilities = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=60)
