@@ -15,8 +15,8 @@ from earmark.models.timebase import seconds_to_samples
 
 from .audio.source import AudioSource
 from .detection.events import EventSettings, TagEvent, TagTracker
+from .files.records import ClipMean
 from .live.session import ListeningSession
-from .records import ClipMean
 
 
 @dataclass(frozen=True)

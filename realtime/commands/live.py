@@ -208,7 +208,7 @@ def _listen(
     if form == "view":
         _view(session, broadcast, stream, rows=args.top, is_over=is_over)
         return
-    from earmark.realtime.records import TagChoice
+    from earmark.realtime.files.records import TagChoice
     from earmark.realtime.sinks.lines import LinesSink
     from earmark.realtime.sinks.log import LogSink
 

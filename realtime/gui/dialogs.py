@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from earmark.models.audio.decoding import AUDIO_SUFFIXES
-from earmark.realtime.formats.writer import FORMATS
+from earmark.realtime.files.formats.writer import FORMATS
 from earmark.realtime.saved_session import DESCRIPTION
 
 from .controller import Controller

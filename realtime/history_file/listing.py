@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.realtime.detection.labels import label_of
-from earmark.realtime.formats.writer import open_writer
-from earmark.realtime.records import Record
+from earmark.realtime.files.formats.writer import open_writer
+from earmark.realtime.files.records import Record
 
 from .query import local
 

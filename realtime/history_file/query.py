@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.records import Record, TagChoice, event_record, window_record
+from earmark.realtime.files.records import Record, TagChoice, event_record, window_record
 
 
 def event_message(stream: LiveStream, event: TagEvent) -> Record:

@@ -58,7 +58,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     from earmark.realtime.broadcast.items import Sounding, StateChange
     from earmark.realtime.broadcast.queued import QueuedSink
     from earmark.realtime.detection.events import TagEvent
-    from earmark.realtime.records import TagChoice
+    from earmark.realtime.files.records import TagChoice
 
     from .home_assistant import discovery
     from .mqtt_address import check_topic, parse_address

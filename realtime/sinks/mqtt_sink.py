@@ -20,7 +20,7 @@ from earmark.models.streaming.results import WindowResult
 from earmark.realtime.broadcast.items import Item, Sounding, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.records import TagChoice
+from earmark.realtime.files.records import TagChoice
 
 from .messages import as_json, event_message, state_message, window_message
 from .mqtt_address import MqttAddress

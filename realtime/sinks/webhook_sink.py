@@ -13,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from earmark.realtime.broadcast.items import Item, StateChange
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .messages import as_json, event_message, state_message
 

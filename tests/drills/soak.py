@@ -23,9 +23,9 @@ from earmark.realtime.broadcast.broadcast import Broadcast
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import EventSettings, TagTracker
+from earmark.realtime.files.records import TagChoice
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
-from earmark.realtime.records import TagChoice
 from earmark.realtime.sinks.lines import LinesSink
 from earmark.realtime.sinks.log import LogSink
 

@@ -16,10 +16,10 @@ from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime.detection.events import EventSettings
-from earmark.realtime.many_recordings import tag_recordings
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.recording import Recording
-from earmark.realtime.records import TagChoice
+from earmark.realtime.files.pipeline import tag_recordings
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.recording import Recording
+from earmark.realtime.files.records import TagChoice
 
 HOP_SAMPLES = 1_600
 

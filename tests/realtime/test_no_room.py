@@ -18,8 +18,8 @@ from earmark.__main__ import main
 from earmark.models.errors import AudioError, OutputError
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.spooled_sound import SpooledSound
-from earmark.realtime.inputs import InputFile
-from earmark.realtime.outputs import Outputs
+from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.outputs import Outputs
 from earmark.realtime.recorder import SessionRecorder
 from earmark.realtime.saved_session import SavedSession
 

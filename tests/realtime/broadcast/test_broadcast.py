@@ -16,9 +16,9 @@ from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.broadcast.queued import QueuedSink
 from earmark.realtime.broadcast.sink import SinkStatus
 from earmark.realtime.detection.events import EventSettings, TagEvent, TagTracker
+from earmark.realtime.files.records import TagChoice
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
-from earmark.realtime.records import TagChoice
 from earmark.realtime.sinks.lines import LinesSink
 
 TAGS = ("Loud", "Never")

@@ -25,7 +25,7 @@ from earmark.models.errors import UsageError
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.broadcast.items import Sounding, StateChange
 from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.records import TagChoice
+from earmark.realtime.files.records import TagChoice
 from earmark.realtime.sinks.home_assistant import discovery
 from earmark.realtime.sinks.mqtt import open_sink
 from earmark.realtime.sinks.mqtt_address import MqttAddress, parse_address

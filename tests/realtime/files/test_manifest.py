@@ -5,7 +5,7 @@ import soundfile
 
 from earmark.__main__ import main
 from earmark.models.errors import UsageError
-from earmark.realtime.manifest import read_manifest
+from earmark.realtime.files.manifest import read_manifest
 
 
 @pytest.fixture

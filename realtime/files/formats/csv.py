@@ -3,7 +3,7 @@
 import csv
 from typing import TextIO
 
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .rows import COLUMNS, rows_of
 from .writer import Kind

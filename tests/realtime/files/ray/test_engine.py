@@ -14,10 +14,10 @@ import soundfile
 from pyarrow import parquet
 
 from earmark.__main__ import main
-from earmark.realtime.archive import ray_engine
-from earmark.realtime.archive.block_tagger import BlockTagger
-from earmark.realtime.archive.blocks import blocks_of
 from earmark.realtime.commands import file_by_ray
+from earmark.realtime.files.ray import engine
+from earmark.realtime.files.ray.block_tagger import BlockTagger
+from earmark.realtime.files.ray.blocks import blocks_of
 
 PROBABILITIES = ("probability", "pitch", "timbre", "waveform", "neuralogram")
 
@@ -110,8 +110,8 @@ def test_resumed_archive_has_each_recording_once(
 
 
 def test_archive_that_is_done_starts_nothing(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(ray_engine.ray, "init", lambda **options: pytest.fail("Ray was started"))
-    assert ray_engine.tag_with_ray([], None, workers=0) == []
+    monkeypatch.setattr(engine.ray, "init", lambda **options: pytest.fail("Ray was started"))
+    assert engine.tag_with_ray([], None, workers=0) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_does_not_go_with_ray_is_wrong_usage(
 
 
 def test_missing_ray_is_named(tiny_bundle_folder, tmp_path, monkeypatch, capsys) -> None:
-    for name in ("commands.file_by_ray", "archive.ray_engine"):
+    for name in ("commands.file_by_ray", "files.ray.engine"):
         monkeypatch.delitem(sys.modules, f"earmark.realtime.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(words(tiny_bundle_folder, tmp_path, "--engine", "ray", "--output", tmp_path)) == 1

@@ -18,9 +18,9 @@ from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.formats.file import written_file
-from earmark.realtime.formats.writer import check_installed, open_writer
-from earmark.realtime.records import TagChoice, event_record, window_record
+from earmark.realtime.files.formats.file import written_file
+from earmark.realtime.files.formats.writer import check_installed, open_writer
+from earmark.realtime.files.records import TagChoice, event_record, window_record
 
 TEXT, SECONDS, PROBABILITY = pa.string(), pa.float64(), pa.float32()
 BELIEFS = dict.fromkeys(("probability", *BRANCH_NAMES), PROBABILITY)
@@ -193,7 +193,7 @@ def test_parquet_goes_to_files_only(tiny_bundle_folder, folder, capsys) -> None:
 
 
 def test_missing_package_is_named(monkeypatch) -> None:
-    monkeypatch.delitem(sys.modules, "earmark.realtime.formats.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "earmark.realtime.files.formats.parquet", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(EarmarkError, match=r"pip install 'earmark\[parquet\]'"):
         check_installed("parquet")

@@ -5,7 +5,7 @@ Source: Audacity manual, "Importing and Exporting Labels": start, end and text b
 
 from typing import TextIO
 
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .writer import Kind
 

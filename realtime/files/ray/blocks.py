@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from earmark.realtime.inputs import InputFile
+from earmark.realtime.files.inputs import InputFile
 
 # A killed worker loses no more than a block, and a million hours make some 100,000 of them.
 MOST_RECORDINGS: Final = 1_000

@@ -9,9 +9,9 @@ from earmark.models.audio.decoding import SoundReader
 from earmark.models.config import Precision
 from earmark.models.errors import BundleError
 from earmark.models.taught.layer import load_with_taught
-from earmark.realtime.many_recordings import tag_recordings
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.recording import Recording
+from earmark.realtime.files.pipeline import tag_recordings
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.recording import Recording
 
 from .dataset import ArchiveDataset
 

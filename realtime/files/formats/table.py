@@ -7,7 +7,7 @@ from rich.table import Table
 
 from earmark.models.config import BRANCH_NAMES
 from earmark.realtime.detection.labels import label_of
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .writer import Kind
 

@@ -8,14 +8,14 @@ import soundfile
 from pyarrow import parquet
 
 from earmark.models.errors import BundleError, EarmarkError
-from earmark.realtime.archive import blocks
-from earmark.realtime.archive.block_tagger import ArchiveJob, BlockTagger
-from earmark.realtime.archive.blocks import blocks_of
-from earmark.realtime.archive.dataset import ArchiveDataset
 from earmark.realtime.detection.events import EventSettings, TagEvent
-from earmark.realtime.inputs import InputFile
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.records import TagChoice, event_record
+from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.ray import blocks
+from earmark.realtime.files.ray.block_tagger import ArchiveJob, BlockTagger
+from earmark.realtime.files.ray.blocks import blocks_of
+from earmark.realtime.files.ray.dataset import ArchiveDataset
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.records import TagChoice, event_record
 
 MADE_BY = {"earmark.bundle": "tiny", "earmark.hop": "0.1"}
 

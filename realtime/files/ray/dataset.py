@@ -13,8 +13,8 @@ from pathlib import Path
 
 from earmark.models.errors import EarmarkError
 from earmark.models.json_files import parse_json, read_object
-from earmark.realtime.formats.parquet import Writer, metadata_of
-from earmark.realtime.formats.writer import Kind
+from earmark.realtime.files.formats.parquet import Writer, metadata_of
+from earmark.realtime.files.formats.writer import Kind
 
 _MADE_BY = "_earmark.json"
 _FILES = "shard=*/block-*.parquet"

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.streaming.results import WindowResult
-
-from .detection.events import TagEvent
+from earmark.realtime.detection.events import TagEvent
 
 Record = Mapping[str, object]
 

@@ -10,8 +10,8 @@ from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, samples_to_seconds
+from earmark.realtime.detection.events import EventSettings, TagEvent, TagTracker
 
-from .detection.events import EventSettings, TagEvent, TagTracker
 from .formats.writer import Kind
 from .recording import Recording
 from .records import ClipMean, Record, TagChoice, event_record, window_record

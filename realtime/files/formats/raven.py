@@ -6,7 +6,7 @@ Source: Raven Pro manual, "Selection tables".
 from typing import Final, TextIO
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .writer import Kind
 

@@ -16,7 +16,7 @@ import ray.data
 from ray.exceptions import RayError
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.inputs import InputFile
+from earmark.realtime.files.inputs import InputFile
 
 from .block_tagger import ArchiveJob, BlockTagger
 from .blocks import blocks_of

@@ -11,12 +11,12 @@ from earmark.models.errors import AudioError
 from earmark.models.streaming.analysis import analyse, stretches_of
 from earmark.models.streaming.batch import tag_stretches
 from earmark.models.streaming.engine import InferenceEngine
-from earmark.realtime import many_recordings
 from earmark.realtime.detection.events import EventSettings
-from earmark.realtime.many_recordings import tag_recordings
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.recording import Recording
-from earmark.realtime.records import TagChoice
+from earmark.realtime.files import pipeline
+from earmark.realtime.files.pipeline import tag_recordings
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.recording import Recording
+from earmark.realtime.files.records import TagChoice
 
 LENGTHS = (0.4, 3.3, 1.0, 27.0, 1.05, 2.0, 0.9, 1.7)
 
@@ -102,7 +102,7 @@ def test_short_recordings_share_a_batch(tiny_bundle, noise, options, monkeypatch
         batches.append([len(stretch.starts) for stretch in stretches])
         return tag_stretches(bundle, stretches)
 
-    monkeypatch.setattr(many_recordings, "tag_stretches", counted)
+    monkeypatch.setattr(pipeline, "tag_stretches", counted)
     sounds = {str(i): noise(1.4, seed=i) for i in range(60)}
     for part in tag_recordings(recordings(sounds), tiny_bundle, options, readers=1, workers=1):
         list(part.records)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
 from earmark.models.errors import OutputError
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .writer import RecordWriter
 

@@ -9,11 +9,11 @@ from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.formats.file import written_file
-from earmark.realtime.formats.writer import FORMATS, open_writer
-from earmark.realtime.inputs import find_inputs
-from earmark.realtime.outputs import Outputs
-from earmark.realtime.records import ClipMean, TagChoice, event_record, window_record
+from earmark.realtime.files.formats.file import written_file
+from earmark.realtime.files.formats.writer import FORMATS, open_writer
+from earmark.realtime.files.inputs import find_inputs
+from earmark.realtime.files.outputs import Outputs
+from earmark.realtime.files.records import ClipMean, TagChoice, event_record, window_record
 
 NAMES = ("Dog", "Baby cry, infant cry", "Tab\there")
 CHOICE = TagChoice(NAMES, BRANCH_NAMES, top=2)

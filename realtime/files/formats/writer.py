@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import BinaryIO, Final, Literal, Protocol, TextIO, cast
 
 from earmark.models.errors import EarmarkError, UsageError
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 Kind = Literal["windows", "events", "clip"]
 

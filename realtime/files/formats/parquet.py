@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .rows import COLUMNS, rows_of
 from .writer import Kind

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.formats.writer import FORMATS, open_writer
-from earmark.realtime.inputs import InputFile
-from earmark.realtime.outputs import Outputs
-from earmark.realtime.records import event_record
+from earmark.realtime.files.formats.writer import FORMATS, open_writer
+from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.outputs import Outputs
+from earmark.realtime.files.records import event_record
 
 
 @dataclass(frozen=True)

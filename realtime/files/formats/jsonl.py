@@ -3,7 +3,7 @@
 import json
 from typing import TextIO
 
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 from .writer import Kind
 
