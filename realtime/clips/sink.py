@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from earmark.realtime.broadcast.items import Item
 from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.recorder import ClipRecorder
-
-from .folder import ClipFolder, file_name
+from earmark.realtime.recording.clip_folder import ClipFolder, file_name
+from earmark.realtime.recording.recorder import ClipRecorder
 
 _LOG = logging.getLogger("earmark")
 

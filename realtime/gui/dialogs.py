@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from earmark.models.audio.decoding import AUDIO_SUFFIXES
 from earmark.realtime.files.formats.writer import FORMATS
-from earmark.realtime.saved_session import DESCRIPTION
+from earmark.realtime.recording.session_file import DESCRIPTION
 
 from .controller import Controller
 from .event_table import EXPORT_FORMATS

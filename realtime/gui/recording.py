@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.clips.folder import ClipFolder, file_name, unused
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.recorder import ClipRecorder, SessionRecorder
+from earmark.realtime.recording.clip_folder import ClipFolder, file_name, unused
+from earmark.realtime.recording.recorder import ClipRecorder, SessionRecorder
 
 from .bridge import Background
 from .settings import AppSettings

@@ -13,7 +13,7 @@ from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.hearing import Hearing
 from earmark.realtime.history.stream import ObservedStream
 from earmark.realtime.live.session import ListeningSession
-from earmark.realtime.recorded_hearing import open_recording
+from earmark.realtime.recording.recorded_session import open_recording
 
 #: How much of a live stream can be looked back on and heard again (s).
 KEPT_SECONDS = 900.0

@@ -56,8 +56,8 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     if args.clips is None:
         return None
     from earmark.models.errors import UsageError
-    from earmark.realtime.clips.quota import Quota, QuotaFolder
     from earmark.realtime.clips.sink import ClipSink
+    from earmark.realtime.recording.quota import Quota, QuotaFolder
 
     for option in ("before", "after"):
         seconds = getattr(args, f"clips_{option}")

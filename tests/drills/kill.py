@@ -40,7 +40,7 @@ from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.models.vocabulary import TagVocabulary
 from earmark.realtime.audio.ring_buffer import RingBuffer
-from earmark.realtime.recorder import SessionRecorder
+from earmark.realtime.recording.recorder import SessionRecorder
 
 from ..conftest import TINY_CONFIG, TINY_TAGS
 from .aftermath import BrokenPromiseError, check, check_clips, check_reported, contents, opened

@@ -11,12 +11,12 @@ import soundfile
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
-from earmark.realtime.clips.folder import ClipFolder
-from earmark.realtime.clips.ledger import NAME
-from earmark.realtime.clips.quota import Quota, QuotaFolder
 from earmark.realtime.clips.sink import ClipSink
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.recorder import ClipRecorder
+from earmark.realtime.recording.clip_folder import ClipFolder
+from earmark.realtime.recording.ledger import NAME
+from earmark.realtime.recording.quota import Quota, QuotaFolder
+from earmark.realtime.recording.recorder import ClipRecorder
 from earmark.realtime.sinks import clips
 
 BARK = TagEvent("Dog/Bark", 5.0, 6.5, 0.9, 0.8, "pitch")
@@ -180,7 +180,7 @@ def test_quota_counts_the_clips_of_earlier_runs_and_not_those_removed_by_hand(tm
 
 
 def test_ledger_does_not_grow_with_what_is_gone(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("earmark.realtime.clips.ledger._MOST_STALE", 10)
+    monkeypatch.setattr("earmark.realtime.recording.ledger._MOST_STALE", 10)
     filled(tmp_path, Quota(size=2_000), *range(40))
     assert len((tmp_path / NAME).read_text().split()) < 40 * 3
     assert names(tmp_path) == ["clip 38.flac", "clip 39.flac"]

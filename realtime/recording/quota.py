@@ -12,7 +12,7 @@ from pathlib import Path
 
 from earmark.models.errors import EarmarkError
 
-from .folder import ClipFolder
+from .clip_folder import ClipFolder
 from .ledger import Ledger, OwnClip
 
 # Clips do not fill a disk to the last byte: events in a history on it need far less.

@@ -12,12 +12,12 @@ from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.spooled_sound import SpooledSound
-from earmark.realtime.clips.folder import ClipFolder, unused
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.inspector import Inspector
-from earmark.realtime.recorded_hearing import open_recording
-from earmark.realtime.recorder import ClipRecorder, SessionRecorder
-from earmark.realtime.saved_session import SavedSession, row_type
+from earmark.realtime.recording.clip_folder import ClipFolder, unused
+from earmark.realtime.recording.recorded_session import open_recording
+from earmark.realtime.recording.recorder import ClipRecorder, SessionRecorder
+from earmark.realtime.recording.session_file import SavedSession, row_type
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from earmark.models.json_files import parse_json
 
-from .folder import SUFFIX, UNFINISHED
+from .clip_folder import SUFFIX, UNFINISHED
 
 NAME = ".earmark-clips.jsonl"
 

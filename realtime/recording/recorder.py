@@ -14,12 +14,12 @@ import soundfile
 from earmark.models.errors import EarmarkError
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
+from earmark.realtime.audio.sound import Sound
+from earmark.realtime.detection.events import TagEvent
 
-from .audio.sound import Sound
-from .clips.flac import as_flac, newest
-from .clips.folder import ClipFolder, file_name
-from .detection.events import TagEvent
-from .saved_session import DESCRIPTION, SOUND, WINDOWS, describe, row_type
+from .clip_folder import ClipFolder, file_name
+from .flac import as_flac, newest
+from .session_file import DESCRIPTION, SOUND, WINDOWS, describe, row_type
 
 # What is not written within it is lost when the machine loses its power.
 _WRITE_SECONDS = 0.25

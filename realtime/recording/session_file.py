@@ -21,8 +21,7 @@ from earmark.models.errors import AudioError, EarmarkError
 from earmark.models.json_files import number_of, read_object, reason_of, text_of
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
-
-from .audio.spooled_sound import SpooledSound
+from earmark.realtime.audio.spooled_sound import SpooledSound
 
 FORMAT_VERSION: Final = 1
 DESCRIPTION: Final = "session.json"

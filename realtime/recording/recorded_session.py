@@ -15,9 +15,9 @@ from earmark.models.streaming.analysis import analyse
 from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
+from earmark.realtime.audio.spooled_sound import SpooledSound
 
-from .audio.spooled_sound import SpooledSound
-from .saved_session import SavedSession
+from .session_file import SavedSession
 
 # A poll hands over so many results at most: whoever polls has other work too.
 _RESULTS_AT_ONCE = 128

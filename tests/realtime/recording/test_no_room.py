@@ -20,8 +20,8 @@ from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.spooled_sound import SpooledSound
 from earmark.realtime.files.inputs import InputFile
 from earmark.realtime.files.outputs import Outputs
-from earmark.realtime.recorder import SessionRecorder
-from earmark.realtime.saved_session import SavedSession
+from earmark.realtime.recording.recorder import SessionRecorder
+from earmark.realtime.recording.session_file import SavedSession
 
 FULL = Path("/dev/full")
 
