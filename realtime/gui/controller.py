@@ -17,8 +17,8 @@ from earmark.realtime.audio.devices import list_devices_anew, list_outputs
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.player import Player
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.hearing import Hearing
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.stream.stream import ObservedStream
 from earmark.realtime.inspector import Inspector, Tokens
 
 from .bridge import Background, Bridge

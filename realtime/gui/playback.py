@@ -3,7 +3,7 @@
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
 from earmark.realtime.audio.player import Player
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.stream import ObservedStream
 
 from .viewport import Viewport
 

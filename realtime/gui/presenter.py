@@ -12,8 +12,8 @@ from earmark.models.timebase import seconds_to_samples
 from earmark.realtime.audio.level import Level, level_at
 from earmark.realtime.branch_pictures import branch_picture
 from earmark.realtime.detection.steady_rows import SteadyRows
-from earmark.realtime.history.picture import take_picture
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.picture import take_picture
+from earmark.realtime.gui.stream.stream import ObservedStream
 from earmark.realtime.inspector import Tokens
 from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.screen_health import ScreenHealth

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.stream import ObservedStream
 from earmark.realtime.recording.clip_folder import ClipFolder, file_name, unused
 from earmark.realtime.recording.recorder import ClipRecorder, SessionRecorder
 

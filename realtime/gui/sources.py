@@ -10,8 +10,8 @@ from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime.audio.devices import rescan
 from earmark.realtime.audio.microphone import Microphone
 from earmark.realtime.audio.recovering import RecoveringSource
-from earmark.realtime.hearing import Hearing
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.stream.stream import ObservedStream
 from earmark.realtime.live.session import ListeningSession
 from earmark.realtime.recording.recorded_session import open_recording
 

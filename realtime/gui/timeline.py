@@ -11,8 +11,8 @@ from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.history.picture import Picture
-from earmark.realtime.history.spectrogram import F_MIN, N_MELS
+from earmark.realtime.gui.stream.picture import Picture
+from earmark.realtime.gui.stream.spectrogram import F_MIN, N_MELS
 
 from .clock import clock
 from .event_lanes import EventLanes

@@ -19,7 +19,7 @@ from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source, open_source
-from earmark.realtime.hearing import Hearing
+from earmark.realtime.gui.stream.session import Hearing
 from earmark.realtime.live.session import ListeningSession
 
 BLOCK = SAMPLE_RATE // 20

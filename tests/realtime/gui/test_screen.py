@@ -147,7 +147,7 @@ def test_signal_in_the_middle_of_a_redraw_closes_the_app_after_it(tmp_path) -> N
     interrupted = """
 import os, signal, sys
 from earmark.__main__ import main
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.stream import ObservedStream
 whole = ObservedStream.advance
 def advance(self, seconds):
     found = whole(self, seconds)

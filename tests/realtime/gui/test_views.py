@@ -22,13 +22,13 @@ from earmark.realtime.gui.settings import COLOUR_MAPS, THEMES, AppSettings
 from earmark.realtime.gui.settings_dialog import SettingsDialog
 from earmark.realtime.gui.sources import Source, source_of
 from earmark.realtime.gui.status_line import Status, StatusLine
+from earmark.realtime.gui.stream.picture import Picture
 from earmark.realtime.gui.tag_table import TagRow, TagTable
 from earmark.realtime.gui.theme import THEME_COLOURS, apply_theme, colour_table
 from earmark.realtime.gui.timeline import Timeline
 from earmark.realtime.gui.top_bar import TopBar
 from earmark.realtime.gui.transport import Transport
 from earmark.realtime.gui.welcome import NOTHING_HEARD, Welcome
-from earmark.realtime.history.picture import Picture
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 DARK = THEME_COLOURS["dark"]

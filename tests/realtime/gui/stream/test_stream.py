@@ -8,12 +8,12 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.detection.events import EventSettings, TagTracker
 from earmark.realtime.detection.smoothing import smooth_step
-from earmark.realtime.history.events import EventHistory
-from earmark.realtime.history.picture import take_picture
-from earmark.realtime.history.rows import RowStore
-from earmark.realtime.history.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
-from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.history.windows import WindowHistory
+from earmark.realtime.gui.stream.events import EventHistory
+from earmark.realtime.gui.stream.picture import take_picture
+from earmark.realtime.gui.stream.rows import RowStore
+from earmark.realtime.gui.stream.spectrogram import HOP_LENGTH, N_MELS, Spectrogram
+from earmark.realtime.gui.stream.stream import ObservedStream
+from earmark.realtime.gui.stream.windows import WindowHistory
 
 TAGS = ("Dog", "Rain")
 

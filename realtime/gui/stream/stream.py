@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.detection.events import EventSettings, TagTracker
-from earmark.realtime.hearing import Hearing
 
 from .events import EventHistory
+from .session import Hearing
 from .spectrogram import Spectrogram
 from .windows import WindowHistory
 

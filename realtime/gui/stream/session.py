@@ -3,8 +3,7 @@
 from typing import Protocol
 
 from earmark.models.streaming.results import WindowResult
-
-from .audio.sound import Sound
+from earmark.realtime.audio.sound import Sound
 
 
 class Hearing(Protocol):
