@@ -19,14 +19,14 @@ from earmark.realtime.audio.player import Player
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.gui.stream.session import Hearing
 from earmark.realtime.gui.stream.stream import ObservedStream
-from earmark.realtime.inspector import Inspector, Tokens
 
 from .bridge import Background, Bridge
 from .export import export_events
 from .heard_settings import event_settings_of, thresholds_of
+from .inspector import Inspector, Tokens
 from .loading import load_to_show
 from .playback import Playback
-from .recording import Recording
+from .record_button import Recording
 from .settings import AppSettings
 from .sources import KEPT_SECONDS, Source, microphone_of, open_source
 

@@ -16,10 +16,10 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.player import Player
 from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source, open_source
 from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.window import MainWindow
 from earmark.realtime.live.session import ListeningSession
 
 BLOCK = SAMPLE_RATE // 20

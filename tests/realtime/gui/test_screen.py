@@ -18,8 +18,8 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source
+from earmark.realtime.gui.window import MainWindow
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo.flac"
 
@@ -192,7 +192,7 @@ torch.set_num_threads(1)
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
+from earmark.realtime.gui.window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import Source
 from earmark.realtime.audio.liveness import Liveness

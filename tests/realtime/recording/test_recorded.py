@@ -13,7 +13,7 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.audio.spooled_sound import SpooledSound
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.inspector import Inspector
+from earmark.realtime.gui.inspector import Inspector
 from earmark.realtime.recording.clip_folder import ClipFolder, unused
 from earmark.realtime.recording.recorded_session import open_recording
 from earmark.realtime.recording.recorder import ClipRecorder, SessionRecorder

@@ -24,9 +24,9 @@ from PyQt6.QtWidgets import (
 )
 
 from earmark.realtime.detection.labels import label_of
+from earmark.realtime.gui.settings import CHOICES, RANGES, AppSettings
 
 from .buttons import tool_button
-from .settings import CHOICES, RANGES, AppSettings
 
 _NUMBERS: Final = {
     "hop": ("Hop", " s", "Time between windows. A longer one takes less of the processor."),

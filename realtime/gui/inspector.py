@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import WINDOW_SAMPLES
-
-from .audio.sound import Sound
+from earmark.realtime.audio.sound import Sound
 
 if TYPE_CHECKING:
     from torch import Tensor

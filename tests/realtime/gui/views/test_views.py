@@ -8,27 +8,27 @@ from PyQt6.QtCore import QPoint, Qt
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.level import Level, level_at
 from earmark.realtime.audio.ring_buffer import RingBuffer
-from earmark.realtime.branch_pictures import CAPTIONS, branch_picture
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.gui.actions import SHORTCUTS
-from earmark.realtime.gui.banner import Banner
-from earmark.realtime.gui.branch_images import BranchImages
-from earmark.realtime.gui.event_lanes import EventLanes
-from earmark.realtime.gui.event_table import EventTable
-from earmark.realtime.gui.help_sheet import HelpSheet
-from earmark.realtime.gui.level_meter import LevelMeter
-from earmark.realtime.gui.search import TagSearch
 from earmark.realtime.gui.settings import COLOUR_MAPS, THEMES, AppSettings
-from earmark.realtime.gui.settings_dialog import SettingsDialog
 from earmark.realtime.gui.sources import Source, source_of
-from earmark.realtime.gui.status_line import Status, StatusLine
 from earmark.realtime.gui.stream.picture import Picture
-from earmark.realtime.gui.tag_table import TagRow, TagTable
-from earmark.realtime.gui.theme import THEME_COLOURS, apply_theme, colour_table
-from earmark.realtime.gui.timeline import Timeline
-from earmark.realtime.gui.top_bar import TopBar
-from earmark.realtime.gui.transport import Transport
-from earmark.realtime.gui.welcome import NOTHING_HEARD, Welcome
+from earmark.realtime.gui.views.actions import SHORTCUTS
+from earmark.realtime.gui.views.banner import Banner
+from earmark.realtime.gui.views.branch_images import BranchImages
+from earmark.realtime.gui.views.branch_pictures import CAPTIONS, branch_picture
+from earmark.realtime.gui.views.event_lanes import EventLanes
+from earmark.realtime.gui.views.event_table import EventTable
+from earmark.realtime.gui.views.help_sheet import HelpSheet
+from earmark.realtime.gui.views.level_meter import LevelMeter
+from earmark.realtime.gui.views.search import TagSearch
+from earmark.realtime.gui.views.settings_dialog import SettingsDialog
+from earmark.realtime.gui.views.status_line import Status, StatusLine
+from earmark.realtime.gui.views.tag_table import TagRow, TagTable
+from earmark.realtime.gui.views.theme import THEME_COLOURS, apply_theme, colour_table
+from earmark.realtime.gui.views.timeline import Timeline
+from earmark.realtime.gui.views.top_bar import TopBar
+from earmark.realtime.gui.views.transport import Transport
+from earmark.realtime.gui.views.welcome import NOTHING_HEARD, Welcome
 
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")
 DARK = THEME_COLOURS["dark"]

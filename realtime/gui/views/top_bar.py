@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from PyQt6.QtCore import QEvent, QObject, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from earmark.realtime.gui.sources import Source
+
 from .buttons import tool_button
 from .level_meter import LevelMeter
-from .sources import Source
 from .theme import Theme
 
 _OPEN = "Open a recording or session ..."

@@ -17,25 +17,25 @@ from PyQt6.QtWidgets import (
 )
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.branch_pictures import CAPTIONS
+from earmark.realtime.gui.views.branch_pictures import CAPTIONS
 
-from .actions import add_actions
-from .banner import Banner
-from .branch_images import BranchImages
 from .controller import Controller
 from .dialogs import Dialogs
-from .event_table import EventTable
 from .presenter import Presenter, Views
-from .search import TagSearch
 from .settings import THEMES, AppSettings, save_settings
 from .sources import Source
-from .status_line import StatusLine
-from .tag_table import BRANCH_SHARE, COMBINED_SHARE, NAME_SHARE, TagTable
-from .theme import apply_theme, colour_table
-from .timeline import Timeline
-from .top_bar import TopBar
-from .transport import Transport
-from .welcome import Welcome
+from .views.actions import add_actions
+from .views.banner import Banner
+from .views.branch_images import BranchImages
+from .views.event_table import EventTable
+from .views.search import TagSearch
+from .views.status_line import StatusLine
+from .views.tag_table import BRANCH_SHARE, COMBINED_SHARE, NAME_SHARE, TagTable
+from .views.theme import apply_theme, colour_table
+from .views.timeline import Timeline
+from .views.top_bar import TopBar
+from .views.transport import Transport
+from .views.welcome import Welcome
 
 _REDRAW_MS = 33
 
