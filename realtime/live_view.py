@@ -11,9 +11,9 @@ from rich.text import Text
 from earmark.models.streaming.results import WindowResult
 
 from .audio.liveness import Liveness
-from .broadcast.sink import LiveStream, Status
 from .detection.labels import label_of
 from .detection.steady_rows import SteadyRows
+from .sinks.base import LiveStream, Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

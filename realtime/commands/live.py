@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.realtime.sinks.table import sink_modules
+from earmark.realtime.commands.sink_options.table import sink_modules
 
 from .config_file import add_config_option
 from .options import (
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from earmark.models.bundle.load import Bundle
     from earmark.realtime.audio.source import AudioSource
-    from earmark.realtime.broadcast.broadcast import Broadcast
-    from earmark.realtime.broadcast.sink import LiveStream
     from earmark.realtime.live.fallback import FallbackEngine
     from earmark.realtime.live.session import ListeningSession
+    from earmark.realtime.sinks.base import LiveStream
+    from earmark.realtime.sinks.broadcast import Broadcast
 
     from .farewell import Farewell
 
@@ -158,10 +158,10 @@ def _broadcast(
 ) -> "Iterator[tuple[Broadcast, LiveStream]]":
     """Give what tells all sinks of a session; leaving it tells them the end."""
     from earmark.models.config import BRANCH_NAMES
-    from earmark.realtime.broadcast.broadcast import Broadcast
-    from earmark.realtime.broadcast.sink import LiveStream
     from earmark.realtime.detection.events import TagTracker
     from earmark.realtime.live.clock import StreamClock
+    from earmark.realtime.sinks.base import LiveStream
+    from earmark.realtime.sinks.broadcast import Broadcast
     from earmark.realtime.sinks.log import LogSink
 
     names, branches = bundle.metadata.vocabulary.names, BRANCH_NAMES

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from earmark.models.release import release
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.level import level_at
-from earmark.realtime.broadcast.items import Gap, Item, Notice, Sounding, StateChange
-from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.files.records import Record
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.items import Gap, Item, Notice, Sounding, StateChange
 from earmark.realtime.sinks.messages import event_message, state_message, time_of_day
 
 # Told to whoever comes later, so that a page that is opened is not empty.

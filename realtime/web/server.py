@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 
 from earmark.models.errors import EarmarkError
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.broadcast.items import Item
-from earmark.realtime.broadcast.sink import LiveStream
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.items import Item
 
 from .address import Address
 from .answers import PAGE, json_answer, page_file, refusal

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from earmark.models.release import release
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.broadcast.items import Item, StateChange
-from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.files.records import Record
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.items import Item, StateChange
 
 # A plug pulled out and put back in, or a machine busy for a moment, is nothing to restart for.
 _PATIENCE = 10.0

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.broadcast.sink import Status
 from earmark.realtime.live.health import Health
 from earmark.realtime.live_view import LiveView
+from earmark.realtime.sinks.base import Status
 
 NAMES = ("Dog", "Rain", "Speech", "Siren")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.broadcast.sink import LiveStream
 from earmark.realtime.history_file.entries import SessionEntry
-from earmark.realtime.history_file.sink import HistorySink
 from earmark.realtime.history_file.writer import HistoryWriter
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.history import HistorySink
 
 
 @pytest.fixture

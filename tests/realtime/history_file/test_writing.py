@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.broadcast.items import Gap
+from earmark.realtime.commands.sink_options.table import SINKS
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.history_file import schema
 from earmark.realtime.history_file.minutes import MinuteSummaries
 from earmark.realtime.history_file.schema import open_for_reading, open_for_writing, transaction
-from earmark.realtime.sinks.table import SINKS
+from earmark.realtime.sinks.items import Gap
 
 BARK = TagEvent("Dog", 3.0, 4.5, 0.9, 0.8, "pitch")
 CHILD = Path(__file__).with_name("told_child.py")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.broadcast.items import Item
-from earmark.realtime.broadcast.sink import Sink
 from earmark.realtime.commands.live import add_arguments
 from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.sinks.base import Sink
+from earmark.realtime.sinks.items import Item
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.broadcast.items import Sounding, StateChange
+from earmark.realtime.sinks.items import Sounding, StateChange
 from earmark.realtime.web.answers import PAGE
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from earmark.realtime.audio.liveness import Liveness
-from earmark.realtime.broadcast.items import StateChange
+from earmark.realtime.sinks.items import StateChange
 from earmark.realtime.web.vitals import Vitals
 
 

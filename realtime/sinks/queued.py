@@ -7,8 +7,8 @@ from collections import deque
 from earmark.models.errors import EarmarkError
 from earmark.models.streaming.results import WindowResult
 
+from .base import LossySink, Sink
 from .items import Item
-from .sink import LossySink, Sink
 
 _LOG = logging.getLogger("earmark")
 

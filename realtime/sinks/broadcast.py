@@ -13,9 +13,9 @@ from earmark.realtime.detection.events import TagTracker
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
 
+from .base import LossySink, Sink, SinkStatus, Status
 from .items import Gap, Item, Notice, Sounding, StateChange
 from .queued import QueuedSink
-from .sink import LossySink, Sink, SinkStatus, Status
 
 _LOG = logging.getLogger("earmark")
 

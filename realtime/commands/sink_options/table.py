@@ -5,7 +5,7 @@ import importlib
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 if TYPE_CHECKING:
-    from earmark.realtime.broadcast.sink import LiveStream, Sink
+    from earmark.realtime.sinks.base import LiveStream, Sink
 
 #: Modules beside this one, in the order in which they are told. The history comes first: what the
 #: others report is in the file by then.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from earmark.realtime.broadcast.sink import LiveStream, Sink
+    from earmark.realtime.sinks.base import LiveStream, Sink
     from earmark.realtime.web.address import Address
 
 _LOG = logging.getLogger("earmark")
@@ -47,7 +47,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
     if args.serve is None:
         return None
     from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.broadcast.queued import QueuedSink
+    from earmark.realtime.sinks.queued import QueuedSink
     from earmark.realtime.web.address import parse_address
 
     from .secret import read_secret

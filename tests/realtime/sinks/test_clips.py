@@ -11,13 +11,13 @@ import soundfile
 from earmark.models.errors import EarmarkError, UsageError
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.ring_buffer import RingBuffer
-from earmark.realtime.clips.sink import ClipSink
+from earmark.realtime.commands.sink_options import clips
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.recording.clip_folder import ClipFolder
 from earmark.realtime.recording.ledger import NAME
 from earmark.realtime.recording.quota import Quota, QuotaFolder
 from earmark.realtime.recording.recorder import ClipRecorder
-from earmark.realtime.sinks import clips
+from earmark.realtime.sinks.clips import ClipSink
 
 BARK = TagEvent("Dog/Bark", 5.0, 6.5, 0.9, 0.8, "pitch")
 STEP = 1 / 2**15  # of 16 bit
@@ -191,7 +191,7 @@ def test_ledger_does_not_grow_with_what_is_gone(tmp_path, monkeypatch) -> None:
 KILLED = """
 import os, sys, signal
 from pathlib import Path
-from earmark.realtime.clips import folder, quota
+from earmark.realtime.recording import quota
 calls, deadly = 0, int(sys.argv[2])
 def counted(call):
     def run(*args, **named):

@@ -11,15 +11,15 @@ from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.recovering import RecoveringSource
-from earmark.realtime.broadcast.broadcast import Broadcast
-from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
-from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.broadcast.sink import SinkStatus
 from earmark.realtime.detection.events import EventSettings, TagEvent, TagTracker
 from earmark.realtime.files.records import TagChoice
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.live.session import ListeningSession
+from earmark.realtime.sinks.base import SinkStatus
+from earmark.realtime.sinks.broadcast import Broadcast
+from earmark.realtime.sinks.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.sinks.lines import LinesSink
+from earmark.realtime.sinks.queued import QueuedSink
 
 TAGS = ("Loud", "Never")
 BRANCHES = ("pitch", "timbre", "waveform", "neuralogram")

@@ -6,8 +6,8 @@ import pytest
 
 from earmark.models.errors import EarmarkError
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.broadcast.items import Notice
-from earmark.realtime.broadcast.queued import QueuedSink
+from earmark.realtime.sinks.items import Notice
+from earmark.realtime.sinks.queued import QueuedSink
 
 
 def window(number: int) -> WindowResult:
