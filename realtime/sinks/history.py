@@ -3,9 +3,9 @@
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.level import level_at
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history_file.entries import EventEntry, GapEntry
-from earmark.realtime.history_file.minutes import MinuteSummaries
-from earmark.realtime.history_file.writer import HistoryWriter
+from earmark.realtime.history.entries import EventEntry, GapEntry
+from earmark.realtime.history.minutes import MinuteSummaries
+from earmark.realtime.history.writer import HistoryWriter
 
 from .base import LiveStream
 from .items import Gap, Item

@@ -31,8 +31,8 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
         return None
     import uuid
 
-    from earmark.realtime.history_file.entries import SessionEntry
-    from earmark.realtime.history_file.writer import HistoryWriter
+    from earmark.realtime.history.entries import SessionEntry
+    from earmark.realtime.history.writer import HistoryWriter
     from earmark.realtime.sinks.history import HistorySink
 
     session = SessionEntry(

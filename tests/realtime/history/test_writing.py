@@ -12,9 +12,9 @@ import pytest
 from earmark.models.errors import EarmarkError
 from earmark.realtime.commands.sink_options.table import SINKS
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history_file import schema
-from earmark.realtime.history_file.minutes import MinuteSummaries
-from earmark.realtime.history_file.schema import open_for_reading, open_for_writing, transaction
+from earmark.realtime.history import schema
+from earmark.realtime.history.minutes import MinuteSummaries
+from earmark.realtime.history.schema import open_for_reading, open_for_writing, transaction
 from earmark.realtime.sinks.items import Gap
 
 BARK = TagEvent("Dog", 3.0, 4.5, 0.9, 0.8, "pitch")
@@ -142,7 +142,7 @@ def test_full_disk_is_told_once_and_what_waited_is_written_when_there_is_room(
 
     sink = open_history(path, patience=60.0, retry=0.001)
     sink.take(bark(0))
-    monkeypatch.setattr("earmark.realtime.history_file.writer.open_for_writing", open_small)
+    monkeypatch.setattr("earmark.realtime.history.writer.open_for_writing", open_small)
     sink._writer._is_in_place = lambda: False  # opens anew each time
     for i in range(1, 150):
         sink.take(bark(i))
@@ -218,7 +218,7 @@ def test_attempt_that_failed_after_it_reached_the_disk_writes_nothing_twice(
                 raise failures.pop()
 
     sink = open_history(path, retry=0.001)
-    monkeypatch.setattr("earmark.realtime.history_file.writer.transaction", Unlucky)
+    monkeypatch.setattr("earmark.realtime.history.writer.transaction", Unlucky)
     sink.take(bark(0))
     sink.take(bark(1))
     sink.close()

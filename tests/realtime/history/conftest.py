@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from earmark.models.streaming.results import WindowResult
-from earmark.realtime.history_file.entries import SessionEntry
-from earmark.realtime.history_file.writer import HistoryWriter
+from earmark.realtime.history.entries import SessionEntry
+from earmark.realtime.history.writer import HistoryWriter
 from earmark.realtime.sinks.base import LiveStream
 from earmark.realtime.sinks.history import HistorySink
 

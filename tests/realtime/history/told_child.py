@@ -10,8 +10,8 @@ from earmark.models.timebase import SAMPLE_RATE
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history_file.entries import SessionEntry
-from earmark.realtime.history_file.writer import HistoryWriter
+from earmark.realtime.history.entries import SessionEntry
+from earmark.realtime.history.writer import HistoryWriter
 from earmark.realtime.live.clock import StreamClock
 from earmark.realtime.sinks.base import LiveStream, Status
 from earmark.realtime.sinks.history import HistorySink

@@ -10,8 +10,8 @@ import pytest
 from earmark.__main__ import main
 from earmark.realtime.commands.quantities import end_moment, length_of_time, moment, size
 from earmark.realtime.detection.events import TagEvent
-from earmark.realtime.history_file.day import draw, read_day
-from earmark.realtime.history_file.schema import open_for_reading
+from earmark.realtime.history.day import draw, read_day
+from earmark.realtime.history.schema import open_for_reading
 from earmark.realtime.sinks.items import Gap
 
 # 2027-01-15 08:00:00 UTC
