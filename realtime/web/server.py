@@ -25,10 +25,10 @@ from earmark.realtime.sinks.items import Item
 
 from .address import Address
 from .answers import PAGE, json_answer, page_file, refusal
+from .auth import Guard, Refusal
 from .client import Client
-from .guard import Guard, Refusal
+from .health import Vitals
 from .messages import Messages
-from .vitals import Vitals
 
 #: What browsers and others who name a subprotocol get; nobody has to.
 PROTOCOL = Subprotocol("earmark")

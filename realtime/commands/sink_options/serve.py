@@ -68,7 +68,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
             "the host: then only this machine can"
         )
     try:
-        from earmark.realtime.web.guard import Guard, names_of_this_machine
+        from earmark.realtime.web.auth import Guard, names_of_this_machine
         from earmark.realtime.web.server import StreamServer
         from earmark.realtime.web.sink import ServeSink
     except ModuleNotFoundError as error:

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.web.address import Address
-from earmark.realtime.web.guard import Guard
+from earmark.realtime.web.auth import Guard
 from earmark.realtime.web.server import StreamServer
 
 TAGS = ("Dog", "Rain")

@@ -17,7 +17,7 @@ from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.sinks.base import SinkStatus
 from earmark.realtime.sinks.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.web.address import Address
-from earmark.realtime.web.guard import Guard
+from earmark.realtime.web.auth import Guard
 from earmark.realtime.web.server import StreamServer
 
 TAGS = ("Dog", "Rain")

@@ -6,7 +6,7 @@ import pytest
 
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.sinks.items import StateChange
-from earmark.realtime.web.vitals import Vitals
+from earmark.realtime.web.health import Vitals
 
 
 class Patient:
