@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from earmark.realtime.sinks.base import LiveStream
     from earmark.realtime.sinks.broadcast import Broadcast
 
-    from .farewell import Farewell
+    from .graceful_exit import Farewell
 
 # Often enough to look alive, seldom enough to be read.
 _DRAWINGS_PER_SECOND = 10
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     from earmark.models.errors import UsageError
     from earmark.realtime.live.session import ListeningSession
 
-    from .farewell import Farewell
+    from .graceful_exit import Farewell
 
     hop_samples(args)
     if args.top < 1:
@@ -231,7 +231,7 @@ def _view(
 ) -> None:
     from rich.live import Live
 
-    from earmark.realtime.live_view import LiveView
+    from .live_view import LiveView
 
     view = LiveView(stream, rows=rows)
     with Live(auto_refresh=False, transient=False) as live:

@@ -9,11 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.models.streaming.results import WindowResult
-
-from .audio.liveness import Liveness
-from .detection.labels import label_of
-from .detection.steady_rows import SteadyRows
-from .sinks.base import LiveStream, Status
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.detection.labels import label_of
+from earmark.realtime.detection.steady_rows import SteadyRows
+from earmark.realtime.sinks.base import LiveStream, Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

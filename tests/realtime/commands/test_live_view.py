@@ -7,8 +7,8 @@ from rich.console import Console
 
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.commands.live_view import LiveView
 from earmark.realtime.live.health import Health
-from earmark.realtime.live_view import LiveView
 from earmark.realtime.sinks.base import Status
 
 NAMES = ("Dog", "Rain", "Speech", "Siren")
