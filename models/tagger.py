@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from .branch import BRANCHES, Branch
 from .config import TaggerConfig
-from .head import Head
-from .stacked_head import StackedHead
+from .heads import Head, StackedHead
 
 AnyHead = Union[Head, StackedHead]
 

@@ -41,7 +41,7 @@ class LoadedBranch(Protocol):
 
 
 class LoadedHead(Protocol):
-    """A head out of a bundle; the same calls as ``earmark.models.head.Head``."""
+    """A head out of a bundle; the same calls as ``earmark.models.heads.Head``."""
 
     def __call__(self, embeddings: "Tensor") -> "Tensor":
         """Return the combined logits of ``(batch, 256)``."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from earmark.models.calibration import Calibration
-from earmark.models.head import N_SUBSETS
+from earmark.models.heads import N_SUBSETS
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from .model import Model

@@ -33,7 +33,7 @@ from earmark.models.tagger import build_tagger
 from earmark.models.vocabulary import TagVocabulary
 
 Edit = Callable[[str, bytes], bytes | None]
-HEAD_CODE = "code/__torch__/earmark/models/head.py"
+HEAD_CODE = "code/__torch__/earmark/models/heads.py"
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import Calibration
 from earmark.models.config import HeadConfig
-from earmark.models.head import N_SUBSETS, subset_members
+from earmark.models.heads import N_SUBSETS, StackedHead, subset_members
 from earmark.models.runtimes.torch_runtime import TorchRuntime
-from earmark.models.stacked_head import StackedHead
 from earmark.models.tagger import Tagger, build_tagger
 from earmark.models.taught.embedding_head import EmbeddingHead
 from earmark.models.vocabulary import TagVocabulary
