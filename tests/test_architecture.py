@@ -14,7 +14,7 @@ def users_of(pattern: str) -> set[str]:
 
 
 def test_only_one_file_imports_sounddevice() -> None:
-    assert users_of(r"^\s*import sounddevice|from sounddevice") == {"portaudio.py"}
+    assert users_of(r"^\s*import sounddevice|from sounddevice") == {"devices.py"}
 
 
 def test_only_one_file_saves_and_loads_torchscript() -> None:
@@ -31,7 +31,7 @@ def test_nothing_is_unpickled_without_restriction() -> None:
 
 def test_json_of_files_is_read_within_limits() -> None:
     # The others read what another process of the same program has just written to them.
-    own = {"portaudio.py", "startup.py", "block_tagger.py", "ray_engine.py"}
+    own = {"devices.py", "startup.py", "block_tagger.py", "engine.py"}
     assert users_of(r"json\.loads?\(") <= {"json_files.py", *own}
 
 

@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _notes(folder: Path) -> list[str]:
     """Return how the model was trained, as its run or its bundle says."""
-    from earmark.models.metadata import BundleMetadata
+    from earmark.models.bundle.metadata import BundleMetadata
 
     from .recipe import Recipe
     from .run_folder import RunDescription

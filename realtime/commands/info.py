@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     """Describe the bundle."""
     from rich.console import Console
 
-    from earmark.models.metadata import BundleMetadata, shipped_bundle
+    from earmark.models.bundle.metadata import BundleMetadata, shipped_bundle
     from earmark.models.taught.layer import described_with, taught_on
 
     folder = args.bundle or shipped_bundle()

@@ -140,7 +140,7 @@ def program() -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:
-        from earmark.realtime.formats.guarded import let_go
+        from earmark.realtime.files.formats.guarded import let_go
 
         let_go(sys.stdout)
         if not isinstance(error, BrokenPipeError):

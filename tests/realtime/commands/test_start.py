@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.models.metadata import shipped_bundle
+from earmark.models.bundle.metadata import shipped_bundle
 
 DEMO = Path(str(files("earmark") / "assets" / "demo.flac"))
 
