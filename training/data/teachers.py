@@ -17,6 +17,10 @@ from . import efficientat
 from .corpus import Clip
 from .training_set import cut_windows, places_of
 
+#: Classes of each teacher.
+N_MN04: Final = 527
+N_YAMNET: Final = 521
+
 _YAMNET_SAMPLES: Final = 15_600  # 0.975 s
 
 # Probabilities are read as logits within these bounds: the last digits of a teacher say nothing.
@@ -57,6 +61,7 @@ class Heard:
     @classmethod
     def joined(cls, parts: Sequence["Heard"]) -> Self:
         """Return the sounds of all parts, one after the other."""
+        parts = parts or [cls(*(np.zeros((0, n), np.float32) for n in (N_MN04, N_YAMNET, 0)))]
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in _PARTS))
 
 
