@@ -6,7 +6,6 @@ their EfficientAT (MIT).
 """
 
 import pickle
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from earmark.models.compiled.graph import Graph
+from earmark.models.compiled.weights import Array, batch_norm
 from earmark.models.errors import CorpusError
 from earmark.models.timebase import SAMPLE_RATE
 
 from .audioset import LARGEST_LOGIT, audioset_ids
 
 _RATE: Final = 32_000  # Hz
-_WIDTH: Final = 0.4
 _PRE_EMPHASIS: Final = 0.97
 _N_FFT: Final = 1024
 _WIN_LENGTH: Final = 800
@@ -30,27 +30,13 @@ _N_MELS: Final = 128
 _F_MAX: Final = 15_000.0  # Hz
 _LOG_FLOOR: Final = 1e-5
 
-# Of kernel, channels inside, channels out, whether a gate, activation, stride: table 1 of Howard
-# et al., "Searching for MobileNetV3" (2019).
-_BLOCKS: Final = (
-    (3, 16, 16, False, "RE", 1),
-    (3, 64, 24, False, "RE", 2),
-    (3, 72, 24, False, "RE", 1),
-    (5, 72, 40, True, "RE", 2),
-    (5, 120, 40, True, "RE", 1),
-    (5, 120, 40, True, "RE", 1),
-    (3, 240, 80, False, "HS", 2),
-    (3, 200, 80, False, "HS", 1),
-    (3, 184, 80, False, "HS", 1),
-    (3, 184, 80, False, "HS", 1),
-    (3, 480, 112, True, "HS", 1),
-    (3, 672, 112, True, "HS", 1),
-    (5, 672, 160, True, "HS", 2),
-    (5, 960, 160, True, "HS", 1),
-    (5, 960, 160, True, "HS", 1),
-)
+_EPSILON: Final = 1e-3  # of its batch normalizations
+_LAST_WITH_RELU: Final = 6  # blocks behind it activate by a hard swish, as the first layer does
+_STRIDES: Final = {2: 2, 4: 2, 7: 2, 13: 2}  # of blocks; 1 for the rest
+_BLOCKS: Final = range(1, 16)
+_RESIDUAL: Final = frozenset({1, 3, 5, 6, 8, 9, 10, 12, 14, 15})  # as narrow behind as before
 
-# Seconds that go through the network together: more of them leave the processor's caches.
+# Seconds that go through together: more of them leave the processor's caches.
 _SECONDS_AT_ONCE: Final = 16
 
 
@@ -59,13 +45,14 @@ class Mn04:
 
     Args:
         path: Of the state dict.
+        threads: Of the network.
 
     Raises:
         CorpusError: If it is missing or is not this network's.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._network = _read_network(path)
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._network = _written(_read_weights(path)).session(threads=threads)
         self._log_mel = LogMel()
 
     @property
@@ -88,7 +75,7 @@ class Mn04:
         logits = np.empty((n, len(audioset_ids())), np.float32)
         for first in range(0, n, at_once):
             images = self._log_mel(torch.from_numpy(_resampled(waveforms[first : first + at_once])))
-            logits[first : first + at_once] = self._network(images).numpy()
+            logits[first : first + at_once] = self._network.run(None, {"images": images.numpy()})[0]
         return np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
 
 
@@ -145,73 +132,86 @@ def _resampled(waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([soxr.resample(row, SAMPLE_RATE, _RATE, quality="HQ") for row in padded])
 
 
-def _read_network(path: Path) -> nn.Module:
+def _read_weights(path: Path) -> dict[str, Array]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise CorpusError(f"cannot read the teacher {path}: {error}") from error
-    network = _untrained_network()
-    try:
-        network.load_state_dict(_renamed(state))
-    except (AttributeError, RuntimeError) as error:
-        raise CorpusError(
-            f"{path} is not mn04 ({error}); give EfficientAT's mn04_as_mAP_432.pt"
-        ) from error
-    return _folded(network.eval())
+    named = state if isinstance(state, dict) else {}
+    weights = {n: t.double().numpy() for n, t in named.items() if isinstance(t, Tensor)}
+    last = weights.get("classifier.5.weight", np.empty(0))
+    if last.shape != (len(audioset_ids()), 512) or "features.16.0.weight" not in weights:
+        raise CorpusError(f"{path} is not mn04; give EfficientAT's mn04_as_mAP_432.pt")
+    return weights
 
 
-def _untrained_network() -> nn.Module:
-    try:
-        from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
-        from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
-    except ImportError as error:
-        raise CorpusError(
-            "mn04 needs torchvision, which is not installed: pip install 'earmark[train]'"
-        ) from error
-    settings = []
-    n_in = 16
-    for kernel, n_inside, n_out, gate, activation, stride in _BLOCKS:
-        settings.append(
-            InvertedResidualConfig(
-                n_in, kernel, n_inside, n_out, gate, activation, stride, 1, _WIDTH
+def _written(weights: dict[str, Array]) -> Graph:
+    """Return the network as a graph from ``images``, (batch, 1, 128, frames), to logits."""
+    graph = Graph()
+    value = graph.input("images", ("batch", 1, _N_MELS, "frames"))
+    value = graph.op("HardSwish", _convolved(graph, value, weights, "features.0", stride=2))
+    for block in _BLOCKS:
+        value = _block(graph, value, weights, block)
+    value = graph.op("HardSwish", _convolved(graph, value, weights, "features.16"))
+    pooled = graph.op("ReduceMean", value, graph.integers([2, 3]), keepdims=0)
+    hidden = graph.op("HardSwish", _dense(graph, pooled, weights, "classifier.2"))
+    graph.output("logits", _dense(graph, hidden, weights, "classifier.5"))
+    return graph
+
+
+def _block(graph: Graph, value: str, weights: dict[str, Array], block: int) -> str:
+    """Return the inverted residual block: widened, filtered by channel, gated, narrowed.
+
+    Source: Howard et al., "Searching for MobileNetV3" (2019).
+    """
+    entered, stride = value, _STRIDES.get(block, 1)
+    start = f"features.{block}.block"
+    n_parts = 1 + max(int(name.split(".")[3]) for name in weights if name.startswith(f"{start}."))
+    for part in range(n_parts):
+        if f"{start}.{part}.0.weight" not in weights:
+            value = _gated(graph, value, weights, f"{start}.{part}.conc_se_layers.0")
+            continue
+        kernel = weights[f"{start}.{part}.0.weight"]
+        if kernel.shape[1] == 1:
+            value = _convolved(
+                graph, value, weights, f"{start}.{part}", stride=stride, groups=len(kernel)
             )
-        )
-        n_in = n_out
-    last = InvertedResidualConfig.adjust_channels(1280, _WIDTH)
-    network = MobileNetV3(settings, last, num_classes=len(audioset_ids()))
-    network.features[0] = Conv2dNormActivation(
-        1,
-        settings[0].input_channels,
-        stride=2,
-        norm_layer=partial(nn.BatchNorm2d, eps=1e-3),
-        activation_layer=nn.Hardswish,
+        else:
+            value = _convolved(graph, value, weights, f"{start}.{part}")
+        if part < n_parts - 1:
+            value = graph.op("HardSwish" if block > _LAST_WITH_RELU else "Relu", value)
+    return graph.op("Add", value, entered) if block in _RESIDUAL else value
+
+
+def _convolved(
+    graph: Graph,
+    value: str,
+    weights: dict[str, Array],
+    name: str,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> str:
+    """Return a convolution and its batch normalization, as one."""
+    scale, shift = batch_norm(weights, f"{name}.1", _EPSILON)
+    kernel = weights[f"{name}.0.weight"] * scale[:, None, None, None]
+    return graph.op(
+        "Conv",
+        value,
+        graph.floats(kernel),
+        graph.floats(shift),
+        group=groups,
+        strides=[stride, stride],
+        pads=[kernel.shape[2] // 2] * 4,
     )
-    for layer in network.modules():
-        if isinstance(layer, SqueezeExcitation):
-            layer.scale_activation = nn.Sigmoid()
-    return network
 
 
-def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state dict under torchvision's names: its gates are convolutions of size 1."""
-    renamed = {}
-    for name, tensor in state.items():
-        own = name.replace("conc_se_layers.0.", "")
-        own = own.replace("classifier.2.", "classifier.0.").replace(
-            "classifier.5.", "classifier.3."
-        )
-        is_gate = own.endswith(("fc1.weight", "fc2.weight"))
-        renamed[own] = tensor[:, :, None, None] if is_gate else tensor
-    return renamed
+def _gated(graph: Graph, value: str, weights: dict[str, Array], name: str) -> str:
+    pooled = graph.op("ReduceMean", value, graph.integers([2, 3]), keepdims=0)
+    squeezed = graph.op("Relu", _dense(graph, pooled, weights, f"{name}.fc1"))
+    gate = graph.op("Sigmoid", _dense(graph, squeezed, weights, f"{name}.fc2"))
+    return graph.op("Mul", value, graph.op("Unsqueeze", gate, graph.integers([2, 3])))
 
 
-def _folded(network: nn.Module) -> nn.Module:
-    """Return the network with each batch normalization in the convolution before it."""
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-    from torchvision.ops import Conv2dNormActivation
-
-    for layer in network.modules():
-        if isinstance(layer, Conv2dNormActivation):
-            layer[0] = fuse_conv_bn_eval(layer[0], layer[1])
-            layer[1] = nn.Identity()
-    return network.to(memory_format=torch.channels_last)
+def _dense(graph: Graph, value: str, weights: dict[str, Array], name: str) -> str:
+    return graph.affine(value, weights[f"{name}.weight"].T, weights[f"{name}.bias"])

@@ -13,7 +13,6 @@ from earmark.training.data.teachers.audioset import LARGEST_LOGIT, audioset_ids,
 from earmark.training.data.teachers.mn04 import Mn04
 from earmark.training.data.teachers.yamnet import Yamnet
 
-pytest.importorskip("torchvision")
 pytest.importorskip("ai_edge_litert")
 
 Pieces = list[tuple[int, NDArray[np.float32]]]
