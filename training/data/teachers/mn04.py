@@ -37,7 +37,7 @@ _BLOCKS: Final = range(1, 16)
 _RESIDUAL: Final = frozenset({1, 3, 5, 6, 8, 9, 10, 12, 14, 15})  # as narrow behind as before
 
 # Seconds that go through together: more of them leave the processor's caches.
-_SECONDS_AT_ONCE: Final = 16
+_SECONDS_AT_ONCE: Final = 32
 
 
 class Mn04:
