@@ -42,7 +42,10 @@ def read_background(folder: Path, metadata: BundleMetadata) -> Background | None
     """
     if BACKGROUND not in metadata.sha256:
         return None
-    way_out = "copy the bundle again, or make it anew with `python -m earmark.training.learning.background`"
+    way_out = (
+        "copy the bundle again, or make it anew with "
+        "`python -m earmark.training.learning.background`"
+    )
     content = read_part(folder, BACKGROUND, metadata, way_out=way_out)
     try:
         archive = open_archive(content)

@@ -11,6 +11,7 @@ from .calibration import Calibration
 from .config import BRANCH_NAMES
 from .errors import BundleError, JsonError
 from .json_files import object_of, read_object, reason_of, text_of
+from .tags import Tag, as_tables, from_tables, names_by_language
 from .timebase import FRAME_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
 from .vocabulary import TagVocabulary
 
@@ -44,6 +45,8 @@ class BundleMetadata:
         metrics: How good it was measured to be, with the protocol.
         sha256: Checksum of each part.
         created: Date, ISO 8601.
+        tags: Names, parents and families, by label; a tag of the vocabulary that is not among them
+            is called by its label. Afterwards in the order of the vocabulary.
     """
 
     name: str
@@ -54,6 +57,13 @@ class BundleMetadata:
     metrics: Mapping[str, object] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    tags: tuple[Tag, ...] = ()
+
+    def __post_init__(self) -> None:
+        described = {tag.label: tag for tag in self.tags}
+        labels = zip(self.vocabulary.names, self.vocabulary.audioset_ids, strict=True)
+        tags = tuple(described.get(label) or Tag(label, label, id_) for label, id_ in labels)
+        object.__setattr__(self, "tags", tags)
 
     def as_table(self) -> dict[str, object]:
         """Return the contents of ``bundle.json``."""
@@ -65,12 +75,8 @@ class BundleMetadata:
             "window_samples": WINDOW_SAMPLES,
             "frame_samples": FRAME_SAMPLES,
             "branches": list(BRANCH_NAMES),
-            "tags": [
-                {"name": name, "audioset_id": audioset_id}
-                for name, audioset_id in zip(
-                    self.vocabulary.names, self.vocabulary.audioset_ids, strict=True
-                )
-            ],
+            "tags": as_tables(self.tags),
+            "names": names_by_language(self.tags),
             "calibration": self.calibration.as_table(),
             "metrics": dict(self.metrics),
             "sources": dict(self.sources),
@@ -106,21 +112,22 @@ class BundleMetadata:
 
     @classmethod
     def _from_table(cls, table: dict[str, object]) -> Self:
-        tags = _list_of_tables(table["tags"], "tags")
-        if len(tags) > MOST_TAGS:
-            raise ValueError(f"there may be {MOST_TAGS} tags, got {len(tags)}")
+        tables = _list_of_tables(table["tags"], "tags")
+        if len(tables) > MOST_TAGS:
+            raise ValueError(f"there may be {MOST_TAGS} tags, got {len(tables)}")
+        tags = from_tables(tables, object_of(table.get("names", {}), "names"))
         metadata = cls(
             name=text_of(table["name"], "name"),
             created=text_of(table.get("created", ""), "created"),
             vocabulary=TagVocabulary(
-                tuple(text_of(tag["name"], "the name of a tag") for tag in tags),
-                tuple(text_of(tag.get("audioset_id", ""), "audioset_id") for tag in tags),
+                tuple(tag.label for tag in tags), tuple(tag.audioset_id for tag in tags)
             ),
             calibration=Calibration.from_table(object_of(table["calibration"], "calibration")),
             recipe=object_of(table["recipe"], "recipe"),
             sources=object_of(table["sources"], "sources"),
             metrics=object_of(table["metrics"], "metrics"),
             sha256=_checksums(object_of(table["sha256"], "sha256")),
+            tags=tags,
         )
         n_calibrated = len(metadata.calibration.thresholds)
         if n_calibrated != len(metadata.vocabulary):

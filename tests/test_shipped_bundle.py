@@ -13,9 +13,9 @@ from earmark.models.metadata import shipped_bundle
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
 from earmark.realtime.sound_tagger import load
-from earmark.training.data.open_corpus import open_corpus
 from earmark.training.data.demo_clip import read_plan
 from earmark.training.data.negatives import negative_clips
+from earmark.training.data.open_corpus import open_corpus
 from earmark.training.evaluation.report import class_tags
 
 ASSETS = Path(__file__).parents[1] / "assets"

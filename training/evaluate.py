@@ -43,16 +43,16 @@ def run(args: argparse.Namespace) -> int:
     from earmark.models.errors import EarmarkError, UsageError
     from earmark.models.timebase import seconds_to_samples
 
-    from .evaluation.alarms import measure_alarms
     from .data.audio_cache import AudioCache, default_cache_folder
-    from .evaluation.beyond import measure_beyond
     from .data.corpus import UNSTATED
     from .data.open_corpus import open_corpus
+    from .evaluation.alarms import measure_alarms
+    from .evaluation.beyond import measure_beyond
     from .evaluation.model import open_model
     from .evaluation.predictions import predict
-    from .progress import StageProgress
     from .evaluation.report import build_report
     from .evaluation.report_files import as_markdown, write_report
+    from .progress import StageProgress
 
     if not 0 < args.hop <= 1:
         raise UsageError(f"--hop must lie above 0 and not above 1 second, got {args.hop}")

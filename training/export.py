@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from earmark.models.metadata import BundleMetadata
     from earmark.models.torchscript import save_bundle
 
+    from .data.tags import read_tag_table
     from .run_folder import RunDescription, load_calibration, load_tagger
 
     description = RunDescription.read(args.run)
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         },
         metrics=_summary(measured),
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        tags=read_tag_table().described(description.vocabulary),
     )
     difference = save_bundle(tagger, metadata, args.bundle)
     print(f"wrote {args.bundle}; scripted and eager differ by at most {difference:.1e}")

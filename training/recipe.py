@@ -57,6 +57,30 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+class MixtureSettings:
+    """Changed sound that is made once, with the teachers' opinion, for all stages to learn from.
+
+    Shares lie between 0 and 1.
+    """
+
+    windows: int = 0  # of one second each; 0: clips are learned from as they are
+    head_windows: int = 8_192  # further ones, that the head alone learns from
+    calibration_windows: int = 4_096  # of sound that is held out
+    pool_share: float = 0.35  # of the sounds, from recordings that nobody has labelled
+    untagged_share: float = 0.08  # of the sounds, from recordings without tags
+    balance: float = 0.7  # 0: each recording as often; 1: each tag as often
+    belief: float = 0.5  # share in the targets of what is known of the recordings, beside the sound
+    mixed: float = 0.4  # share with a second sound; of these as many have a third
+    speed: float = 0.4  # share that is played faster or slower
+    filtered: float = 0.75  # strength of the equalizer, beside 8 dB
+    room: float = 0.25  # share of the sounds that are heard in a room
+    noise: float = 0.3  # share with steady noise
+    band: float = 0.1  # share heard through a telephone or small loudspeaker
+    codec: float = 0.05  # share that went through MP3 or Vorbis
+    level: float = 0.5  # share whose level is set anew
+
+
+@dataclass(frozen=True)
 class StageSettings:
     """How one stage is trained."""
 
@@ -97,6 +121,7 @@ class Recipe:
     seed: int = 1
     data: DataSettings = field(default_factory=DataSettings)
     model: TaggerConfig = field(default_factory=TaggerConfig)
+    mixtures: MixtureSettings = field(default_factory=MixtureSettings)
     stages: dict[str, StageSettings] = field(default_factory=dict)
 
     @classmethod
@@ -128,7 +153,7 @@ class Recipe:
         Raises:
             RecipeError: If a setting is unknown or of the wrong type; the message names it.
         """
-        known = {"seed", "data", "model", "training", "stage"}
+        known = {"seed", "data", "model", "mixtures", "training", "stage"}
         if unknown := sorted(set(table) - known):
             raise RecipeError(
                 f"recipe {name}: unknown table {unknown[0]!r}; known are {sorted(known)}"
@@ -185,6 +210,7 @@ class Recipe:
             seed=seed,
             data=data,
             model=dataclasses.replace(TaggerConfig(), **built),
+            mixtures=_build(MixtureSettings, _table(name, table, "mixtures"), f"{name}: mixtures"),
             stages=stages,
         )
 
@@ -195,14 +221,16 @@ class Recipe:
         Raises:
             RecipeError: If it was written by another version.
         """
-        parts = {key: table.get(key, {}) for key in ("data", "model")}
+        parts = {key: table.get(key, {}) for key in ("data", "model", "mixtures")}
         saved = {"seed": table.get("seed", 1), "stage": table.get("stages", {}), **parts}
         return cls.from_table(str(table.get("name", "")), saved)
 
     @property
     def needs_teacher(self) -> bool:
         """Whether some stage learns from a teacher's outputs."""
-        return any(s.distillation or s.regularization for s in self.stages.values())
+        return not self.mixtures.windows and any(
+            s.distillation or s.regularization for s in self.stages.values()
+        )
 
     @property
     def track(self) -> str:

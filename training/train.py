@@ -40,6 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help=".npz file of a larger network's outputs for the data set, for recipes that need one",
     )
+    parser.add_argument(
+        "--pool",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="CSV files of recordings without labels, for recipes that mix sounds",
+    )
+    parser.add_argument("--mn04", type=Path, default=None, help="weights of the teacher mn04 (.pt)")
+    parser.add_argument("--yamnet", type=Path, default=None, help="the teacher YAMNet (.tflite)")
+    parser.add_argument(
+        "--start", type=Path, default=None, help="bundle whose weights the branches begin with"
+    )
     parser.add_argument("--cache", type=Path, default=None, help="folder of decoded audio")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--devices", type=int, default=1, help="GPUs, or processes, a machine")
@@ -61,12 +73,15 @@ def run(args: argparse.Namespace) -> int:
 
     from .data.audio_cache import AudioCache, default_cache_folder
     from .data.open_corpus import open_corpus
+    from .data.teachers import TeacherFiles
     from .learning.pipeline import train
-    from .learning.preparation import prepare
+    from .learning.preparation import Teaching, prepare
     from .progress import StageProgress
     from .recipe import Recipe
 
     recipe = Recipe.read(args.recipe)
+    if (args.mn04 is None) != (args.yamnet is None):
+        raise UsageError("--mn04 and --yamnet are asked together; give both, or neither")
     stages = tuple(args.stages or recipe.stages)
     if unknown := [stage for stage in stages if stage not in recipe.stages]:
         raise UsageError(
@@ -91,7 +106,12 @@ def run(args: argparse.Namespace) -> int:
             recipe,
             folder=args.run,
             cache=AudioCache(args.cache or default_cache_folder()),
-            teacher=args.teacher,
+            teaching=Teaching(
+                outputs=args.teacher,
+                teachers=TeacherFiles(args.mn04, args.yamnet) if args.mn04 else None,
+                pools=tuple(args.pool),
+                start=args.start,
+            ),
             fabric=fabric,
             report=progress.say,
             progress=progress.show,

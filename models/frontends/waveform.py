@@ -82,16 +82,22 @@ class WaveformFrontEnd(nn.Module):
     def _differentiable_maximum(self, padded: Tensor, kernel: Tensor) -> Tensor:
         # A maximum passes its gradient to one position. Finding that position needs no gradient
         # and three digits; the response there is one product, 400 times less to differentiate.
-        rough_kernel = kernel.bfloat16()
+        digits = torch.bfloat16 if _computes_bfloat16(kernel.device) else kernel.dtype
+        rough_kernel = kernel.to(digits)
         segments = padded.unfold(1, self.filter_samples, 1)  # (blocks, 400, filter_samples)
         loudest = []
         for part, within in zip(
             padded.split(self.frames_at_once), segments.split(self.frames_at_once), strict=True
         ):
             with torch.no_grad():
-                rough = self._responses(part.bfloat16(), rough_kernel)
+                rough = self._responses(part.to(digits), rough_kernel)
                 # max, not argmax: it runs twice as fast on half-precision numbers.
                 position = rough.max(dim=1).indices
             block = torch.arange(part.shape[0], device=part.device)[:, None]
             loudest.append(torch.einsum("bfk,fk->bf", within[block, position], self.filters))
         return torch.cat(loudest)
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    """Return whether products in bfloat16 are as fast as in float32, not emulated."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

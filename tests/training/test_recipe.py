@@ -60,7 +60,7 @@ def test_wrong_setting_is_named(table: dict, message: str) -> None:
 
 
 def test_recipe_that_is_not_there_names_the_shipped_ones(tmp_path) -> None:
-    with pytest.raises(RecipeError, match="give one of default, paper, smoke, teacher"):
+    with pytest.raises(RecipeError, match="give one of base, default, paper, smoke, teacher"):
         Recipe.read("secret")
     (tmp_path / "own.toml").write_text("epochs = ")
     with pytest.raises(RecipeError, match="not valid TOML"):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import soundfile
 
 from earmark.__main__ import main
 from earmark.models.bundle import load_bundle
+from earmark.models.metadata import BundleMetadata
 from earmark.models.timebase import WINDOW_SAMPLES
 from earmark.realtime.analysis import analyse
 from earmark.realtime.engine import InferenceEngine
@@ -58,6 +60,27 @@ def test_exported_bundle_says_what_it_is(finished_run: Path, capsys) -> None:
     text = capsys.readouterr().out
     assert "CC0" in text
     assert "map" in text
+
+
+def test_labels_of_ones_own_are_the_names_of_an_exported_bundle(finished_run: Path) -> None:
+    tags = BundleMetadata.read(finished_run / "bundle").tags
+    assert [tag.name for tag in tags] == ["High", "Low", "Middle", "Tone"]
+    assert not any(tag.parents or tag.family or tag.translations for tag in tags)
+
+
+def test_exported_bundle_calls_its_tags_as_the_table_does(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run / "run", tmp_path / "run")
+    described = json.loads((run / "run.json").read_text())
+    described["tags"] = ["Animal", "Bark", "Dog", "Tone"]
+    (run / "run.json").write_text(json.dumps(described))
+    assert main(["export", str(run), str(tmp_path / "bundle")]) == 0
+    bark = BundleMetadata.read(tmp_path / "bundle").tags[1]
+    assert (bark.label, bark.name, bark.audioset_id) == ("Bark", "Bark", "/m/05tny_")
+    assert bark.parents == ("Dog",)
+    assert bark.family == "Animal"
+    assert bark.translations["de"] == "Bellen"
 
 
 def test_run_bundle_and_stream_give_the_same_numbers(finished_run: Path, manifest: Path) -> None:

@@ -27,6 +27,8 @@ class Clip:
         group: What it was cut from; pieces of one recording share it.
         licence: As stated, or an empty string.
         exclusive_class: Its one class, in corpora that have exclusive classes.
+        source: Collection that it is from; one collection knows the same tags of all its clips.
+        hint: What the name of its file says, which nobody checked.
     """
 
     path: Path
@@ -35,6 +37,8 @@ class Clip:
     group: str
     licence: str = ""
     exclusive_class: str = ""
+    source: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,21 @@ Source: Fonseca et al., "FSD50K: an open dataset of human-labeled sound events" 
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from earmark.models.errors import CorpusError
 from earmark.models.vocabulary import TagVocabulary
 
 from .corpus import Clip, Corpus
 
-_LABELS = Path(__file__).parent / "fsd50k_labels.csv"
+_VOCABULARY: Final = Path(__file__).parent / "fsd50k_vocabulary.txt"
+
+
+def fsd50k_labels() -> tuple[str, ...]:
+    """Return the 200 labels of FSD50K's vocabulary."""
+    return tuple(_VOCABULARY.read_text(encoding="utf-8").split())
 
 
 def read_fsd50k(folder: Path) -> Corpus:
@@ -45,33 +51,6 @@ def read_fsd50k(folder: Path) -> Corpus:
     ]
     vocabulary = TagVocabulary(tuple(names), tuple(ids))
     return Corpus("FSD50K", tuple(clips), vocabulary).checked()
-
-
-def propagate(labels: Iterable[str], parents: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """Return labels with all their ancestors, as FSD50K's lists have them.
-
-    Args:
-        labels: Of one clip, the most specific ones at least.
-        parents: For each label the labels directly above it in the ontology.
-
-    Returns:
-        The labels in their order, then the ancestors that were missing, each once.
-    """
-    found = dict.fromkeys(labels)
-    waiting = list(found)
-    while waiting:
-        for parent in parents.get(waiting.pop(0), ()):
-            if parent not in found:
-                found[parent] = None
-                waiting.append(parent)
-    return tuple(found)
-
-
-def audioset_ids(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the AudioSet id of each label that FSD50K has, and an empty string for others."""
-    rows = _rows(_LABELS, ("index", "label", "mid"), has_header=True)
-    known = {row["label"]: row["mid"] for row in rows}
-    return tuple(known.get(name, "") for name in names)
 
 
 def _clip(folder: Path, row: Mapping[str, str], fold: str) -> Clip:

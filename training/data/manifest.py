@@ -3,13 +3,14 @@
 import csv
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from earmark.models.errors import CorpusError
 from earmark.models.vocabulary import TagVocabulary
 
 from .corpus import Clip, Corpus
-from .fsd50k import audioset_ids
+from .tags import read_tag_table
 
 Row = dict[str, str]
 
@@ -31,29 +32,54 @@ def read_manifest(path: Path, *, audio_folder: Path | None = None) -> Corpus:
         CorpusError: If the file is missing, lacks a column or a value, or the data set it describes
             contradicts itself.
     """
-    rows = _rows(path)
+    rows = _rows(path, ({"path"}, {"labels"}, {"fold", "split"}))
     folder = path.parent if audio_folder is None else audio_folder
     fold_column = "fold" if "fold" in rows[0] else "split"
     groups = _groups(rows, fold_column)
     clips = tuple(
-        Clip(
-            path=folder / row["path"],
-            labels=tuple(label.strip() for label in row["labels"].split(";") if label.strip()),
-            fold=row[fold_column],
-            group=group,
-            licence=row.get("licence", ""),
-            exclusive_class=row.get("class", "") or row.get("esc50_class", ""),
-        )
-        for row, group in zip(rows, groups, strict=True)
+        _clip(row, folder, row[fold_column], group) for row, group in zip(rows, groups, strict=True)
     )
     names = tuple(sorted({label for clip in clips for label in clip.labels}))
     if not names:
         raise CorpusError(f"{path}: no row has a label in the column 'labels'")
-    vocabulary = TagVocabulary(names, audioset_ids(names))
+    vocabulary = TagVocabulary(names, read_tag_table().audioset_ids(names))
     return Corpus(path.stem, clips, vocabulary).checked()
 
 
-def _rows(path: Path) -> list[Row]:
+def read_pool(path: Path) -> tuple[Clip, ...]:
+    """Read a pool: a manifest without folds, of recordings that nobody has to have labelled.
+
+    Columns: ``path``, and where they are there ``labels``, ``source``, ``licence``, ``group`` and
+    ``label_hint``, words from the name of the file.
+
+    Raises:
+        CorpusError: If the file is missing or broken, or a recording is.
+    """
+    rows = _rows(path, ({"path"},))
+    clips = tuple(_clip(row, path.parent, "", row.get("group") or row["path"]) for row in rows)
+    if missing := [clip.path for clip in clips if not clip.path.is_file()]:
+        raise CorpusError(
+            f"{path}: {len(missing)} of {len(clips)} audio files are missing, the first is "
+            f"{missing[0]}; build the pool again"
+        )
+    return clips
+
+
+def _clip(row: Row, folder: Path, fold: str, group: str) -> Clip:
+    labels = (label.strip() for label in (row.get("labels") or "").split(";"))
+    return Clip(
+        path=folder / row["path"],
+        labels=tuple(label for label in labels if label),
+        fold=fold,
+        group=group,
+        licence=row.get("licence", ""),
+        exclusive_class=row.get("class", "") or row.get("esc50_class", ""),
+        source=row.get("source", ""),
+        hint=row.get("label_hint", ""),
+    )
+
+
+def _rows(path: Path, columns_wanted: Sequence[set[str]]) -> list[Row]:
     if not path.is_file():
         raise CorpusError(f"there is no manifest {path}")
     try:
@@ -64,11 +90,11 @@ def _rows(path: Path) -> list[Row]:
     if not rows:
         raise CorpusError(f"{path} has no rows")
     columns = set(rows[0])
-    for wanted in ({"path"}, {"labels"}, {"fold", "split"}):
+    for wanted in columns_wanted:
         if not wanted & columns:
             raise CorpusError(f"{path} has no column {' or '.join(sorted(wanted))!r}")
     for line, row in enumerate(rows, start=2):
-        if not row["path"] or row["labels"] is None:
+        if not row["path"] or ("labels" in row and row["labels"] is None):
             raise CorpusError(f"{path}, line {line}: a clip needs a path and labels")
     return rows
 

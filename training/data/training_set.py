@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -26,7 +27,7 @@ class TrainingSet:
         teacher: What a larger network heard in them, if one was asked.
     """
 
-    waveforms: list[NDArray[np.float32]]
+    waveforms: Sequence[NDArray[np.float32]]
     targets: NDArray[np.float32]
     teacher: TeacherOutputs | None = None
 
@@ -38,10 +39,15 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.waveforms)
 
+    @cached_property
+    def seconds_of_clips(self) -> NDArray[np.int64]:
+        """How many windows fill each clip, at least one."""
+        return np.array([max(1, len(w) // WINDOW_SAMPLES) for w in self.waveforms])
+
     @property
     def seconds(self) -> int:
-        """How many windows fill all clips, each at least one."""
-        return sum(max(1, len(w) // WINDOW_SAMPLES) for w in self.waveforms)
+        """How many windows fill all clips."""
+        return int(self.seconds_of_clips.sum())
 
     def window(self, clip: int, position: float) -> NDArray[np.float32]:
         """Cut one window.
@@ -129,7 +135,7 @@ def draw_windows(
     ``settings.balance`` says; without balance, each second is drawn once. Clips without tags get
     ``settings.untagged_share`` of all windows, if that is not 0.
     """
-    seconds = np.array([max(1, len(w) // WINDOW_SAMPLES) for w in training_set.waveforms])
+    seconds = training_set.seconds_of_clips
     count = settings.windows_per_epoch or int(seconds.sum())
     is_plain = settings.balance == 0 and settings.untagged_share == 0
     if is_plain and count == seconds.sum():

@@ -1,4 +1,4 @@
-"""``python -m earmark.training.data.unknown_classes``: sounds of a data set that a bundle does not know.
+"""``python -m earmark.training.data.unknown_classes``: sounds that a bundle does not know.
 
 Writes the CSV that ``python -m earmark.realtime.commands.measure_teaching`` reads: classes to be
 taught, from clips that no training used, and other sound that must not be taken for them.

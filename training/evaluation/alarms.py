@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from earmark.models.timebase import SAMPLE_RATE
 
-from .model import Model
 from ..data.negatives import KINDS, negative_clips
+from .model import Model
 from .predictions import predict
 
 _CLIPS_OF_A_KIND = 120  # of 3 s: six minutes of each

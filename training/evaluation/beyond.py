@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from earmark.models.json_files import read_object
 
 from ..data.audio_cache import AudioCache
-from ..learning.curves import read_curve
 from ..data.corpus import Clip, Corpus
+from ..learning.curves import read_curve
+from ..recipe import STAGES
 from .model import Model
 from .predictions import Predictions, predict
-from ..recipe import STAGES
 from .report import Beyond, Curve
 from .robustness import measure_robustness
 from .sources import measure_sources

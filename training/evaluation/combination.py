@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from earmark.models.config import BRANCH_NAMES
 
-from .bootstrap import Interval, compare
 from ..metrics import mean_average_precision
+from .bootstrap import Interval, compare
 from .predictions import Predictions
 
 

@@ -11,8 +11,8 @@ from earmark.models.calibration import Calibration
 from earmark.models.head import N_SUBSETS
 from earmark.models.timebase import WINDOW_SAMPLES
 
-from .model import Model
 from ..data.training_set import WINDOWS_AT_ONCE, places_of, window_batches
+from .model import Model
 
 
 @dataclass(frozen=True)

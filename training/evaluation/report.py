@@ -11,9 +11,6 @@ from earmark.models.config import BRANCH_NAMES
 from earmark.models.head import N_SUBSETS, subset_members
 from earmark.models.vocabulary import TagVocabulary
 
-from .alarms import Alarms
-from .combination import Combination, measure_combination
-from .confusions import Confusion, confusions
 from ..data.corpus import Clip
 from ..metrics import (
     average_precisions,
@@ -27,6 +24,9 @@ from ..metrics import (
     top_1,
     top_k,
 )
+from .alarms import Alarms
+from .combination import Combination, measure_combination
+from .confusions import Confusion, confusions
 from .predictions import Predictions
 
 Figures = dict[str, float]

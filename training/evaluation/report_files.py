@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ..run_folder import write_json
 from .markdown import table_lines
 from .report import Figures, Report
 from .report_sections import (
@@ -15,7 +16,6 @@ from .report_sections import (
     plot_curves,
     robustness_lines,
 )
-from ..run_folder import write_json
 
 #: Measures as they are headed, in the order of a table.
 COLUMNS: Final = {

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from earmark.models.vocabulary import TagVocabulary
 
-from .confusions import confusions
 from ..data.corpus import Clip
 from ..metrics import label_ranking, mean_average_precision, top_k
+from .confusions import confusions
 
 #: Name of the row of all sources together.
 ALL = "all"

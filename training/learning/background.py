@@ -1,4 +1,4 @@
-"""``python -m earmark.training.learning.background``: gives a bundle the background that teaching needs.
+"""``python -m earmark.training.learning.background``: gives a bundle what teaching needs.
 
 What is kept are embeddings, a window of each clip that the bundle may know, and made-up sounds that
 are nobody's event: no recording can be heard in them.
@@ -22,12 +22,12 @@ from earmark.models.timebase import WINDOW_SAMPLES
 
 from ..data.audio_cache import AudioCache, default_cache_folder
 from ..data.corpus import Clip
-from ..data.open_corpus import open_corpus
-from ..evaluation.model import open_model
 from ..data.negatives import negative_clips
+from ..data.open_corpus import open_corpus
+from ..data.training_set import cut_windows
+from ..evaluation.model import open_model
 from ..evaluation.predictions import embed
 from ..progress import StageProgress
-from ..data.training_set import cut_windows
 
 #: Half a kilobyte each: 2.6 MB.
 MOST_WINDOWS = 5_000
@@ -129,7 +129,9 @@ def one_window(waveform: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 def main() -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(prog="earmark.training.learning.background", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="earmark.training.learning.background", description=__doc__
+    )
     add_arguments(parser)
     args = parser.parse_args()
     return exit_status(lambda: run(args))

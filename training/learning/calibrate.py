@@ -34,7 +34,8 @@ def fit_calibration(head: AnyHead, held_out: Embeddings, negatives: Embeddings) 
 
     Args:
         head: Trained.
-        held_out: Windows that neither branches nor head have learned from.
+        held_out: Windows that neither branches nor head have learned from; their targets are
+            labels, or how likely a tag is there.
         negatives: Windows in which nothing sounds; thresholds stand above them.
     """
     combined, silent = (
@@ -49,7 +50,7 @@ def fit_calibration(head: AnyHead, held_out: Embeddings, negatives: Embeddings) 
         thresholds=np.full(n_tags, 0.5, np.float32),
     )
     heard = calibration.combined(combined.numpy())
-    best = best_thresholds(heard, held_out.targets.numpy() > 0)
+    best = best_thresholds(heard, held_out.targets.numpy() >= 0.5)
     most = torch.from_numpy(calibration.combined(silent.numpy()).max(axis=0))
     floor = torch.sigmoid(torch.logit(most, eps=1e-6) + _MARGIN).numpy()
     thresholds = np.minimum(np.maximum(best, floor), _CANDIDATES[-1]).astype(np.float32)
@@ -57,7 +58,7 @@ def fit_calibration(head: AnyHead, held_out: Embeddings, negatives: Embeddings) 
 
 
 def platt_per_tag(
-    logits: Tensor, targets: Tensor, clips: Tensor
+    logits: Tensor, targets: Tensor, clips: Tensor, *, known: Tensor | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return scale and bias of each tag, drawn to those of all tags the rarer the tag is.
 
@@ -67,8 +68,9 @@ def platt_per_tag(
 
     Args:
         logits: (windows, tags).
-        targets: (windows, tags), 0 or 1.
+        targets: (windows, tags), between 0 and 1.
         clips: (windows,) index of each window's clip.
+        known: (windows, tags), whether a target is known; without it all are.
 
     Source: Platt, "Probabilistic outputs for support vector machines" (1999), as a hierarchical
     model.
@@ -80,6 +82,8 @@ def platt_per_tag(
     own = torch.zeros(2, n_tags, dtype=torch.float64, requires_grad=True)
     spread, shared_spread = torch.tensor([_SPREAD, _SHARED_SPREAD], dtype=torch.float64)[..., None]
     weight = (1 / torch.bincount(clips).clamp(min=1)[clips].double())[:, None]
+    if known is not None:
+        weight = weight * (known | (targets > 0))
     n_clips = len(torch.unique(clips))
     optimizer = torch.optim.LBFGS([shared, own], max_iter=100, line_search_fn="strong_wolfe")
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from earmark.models.tagger import Tagger
 from earmark.models.timebase import WINDOW_SAMPLES
 
+from ..data.training_set import WINDOWS_AT_ONCE, TrainingSet, places_of, window_batches
 from ..recipe import StageSettings
 from .stages import batches_per_epoch, epoch_of, windows_of
-from ..data.training_set import WINDOWS_AT_ONCE, TrainingSet, places_of, window_batches
 
 Progress = Callable[[int, int], None]
 

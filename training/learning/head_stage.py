@@ -11,11 +11,11 @@ from earmark.models.head import N_SUBSETS
 from earmark.models.stacked_head import StackedHead
 from earmark.models.tagger import AnyHead
 
+from ..metrics import mean_average_precision
+from ..recipe import StageSettings
 from .embeddings import Embeddings
 from .loop import Batch, Stage
 from .losses import tagging_loss
-from ..metrics import mean_average_precision
-from ..recipe import StageSettings
 
 
 class AllSubsets(nn.Module):

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from earmark.models.tagger import Tagger, branches_of
 
-from .losses import tagging_loss
 from ..recipe import StageSettings
+from .losses import tagging_loss
 from .stages import END_TO_END
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .curves import CurveWriter
 from ..recipe import StageSettings
+from .curves import CurveWriter
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

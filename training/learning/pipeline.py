@@ -10,6 +10,9 @@ from earmark.models.branches import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
 from earmark.models.tagger import Tagger, branches_of, build_tagger
 
+from ..data.training_set import TrainingSet
+from ..recipe import StageSettings
+from ..run_folder import load_weights, save_calibration, save_weights
 from .calibrate import fit_calibration
 from .embeddings import Embeddings, embed_windows, mixed_embeddings
 from .features import compute_features
@@ -18,8 +21,6 @@ from .joint_stage import JointTagger, joint_loss
 from .loop import LossOf, Stage, fit
 from .losses import Objective
 from .preparation import Training, only_negatives
-from ..recipe import StageSettings
-from ..run_folder import load_weights, save_calibration, save_weights
 from .stages import (
     END_TO_END,
     BranchTagger,
@@ -32,7 +33,7 @@ from .stages import (
     validation_of,
     windows_of,
 )
-from ..data.training_set import TrainingSet
+from .start import begin_with
 
 # Made-up clips that thresholds are to stand above, for each that was learned from: alarms are rare,
 # and rare things want many to be seen.
@@ -48,6 +49,8 @@ def train(training: Training, stages: tuple[str, ...]) -> None:
     """
     torch.manual_seed(training.recipe.seed)
     tagger = build_tagger(training.recipe.model, training.clips.n_tags)
+    if training.start is not None:
+        begin_with(tagger, training.start, training.vocabulary)
     branches = branches_of(tagger)
     if "mobilenet" in stages or "neuralogram" in stages:
         front_end = branches["neuralogram"].front_end
@@ -201,14 +204,17 @@ def _train_head(training: Training, tagger: Tagger) -> None:
 
     held_out = embedded(training.held_out, "validation embeddings")
     if not load_weights(training.folder, "head", tagger.head):
-        learned_from = mixed_embeddings(
-            tagger,
-            training.clips,
-            settings,
-            seed=training.recipe.seed,
-            device=device,
-            progress=lambda done, total: training.progress("embeddings", done, total),
-        )
+        if training.head_clips is not None:
+            learned_from = embedded(training.head_clips, "embeddings")
+        else:
+            learned_from = mixed_embeddings(
+                tagger,
+                training.clips,
+                settings,
+                seed=training.recipe.seed,
+                device=device,
+                progress=lambda done, total: training.progress("embeddings", done, total),
+            )
         stage = head_stage(tagger.head, learned_from, held_out, settings, device=device)
         learned = fit(
             stage,
@@ -228,6 +234,7 @@ def _train_head(training: Training, tagger: Tagger) -> None:
         ),
         "negatives",
     )
-    calibration = fit_calibration(tagger.head.to(device), held_out, negatives)
+    believed = embedded(training.calibrated_on, "calibration embeddings")
+    calibration = fit_calibration(tagger.head.to(device), believed, negatives)
     if training.fabric.is_global_zero:
         save_calibration(training.folder, calibration)

@@ -12,13 +12,13 @@ from earmark.models.branches import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
 from earmark.models.timebase import CHUNK_SAMPLES
 
+from ..data.training_set import TrainingSet, draw_windows
+from ..metrics import mean_average_precision
+from ..recipe import StageSettings
 from .augment import add_background, masked, mixup, random_filter, random_gain
 from .features import FeatureStore
 from .loop import Batch, Epoch
 from .losses import Heard
-from ..metrics import mean_average_precision
-from ..recipe import StageSettings
-from ..data.training_set import TrainingSet, draw_windows
 
 # The linear classifier learns so many times faster than its weights alone would let it: it has to
 # follow an embedding that the classifier beside it, 2048 wide, moves.

@@ -23,16 +23,16 @@ from earmark.models.tagger import branches_of, build_tagger
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from ..data.audio_cache import AudioCache, default_cache_folder
-from ..evaluation.bootstrap import Interval, compare
 from ..data.open_corpus import open_corpus
-from ..learning.head_stage import clip_means
+from ..data.training_set import TrainingSet, places_of, window_batches
+from ..evaluation.bootstrap import Interval, compare
 from ..evaluation.markdown import table_lines
+from ..learning.head_stage import clip_means
 from ..learning.pipeline import train
-from ..learning.preparation import Training, prepare
+from ..learning.preparation import Teaching, Training, prepare
 from ..progress import StageProgress
 from ..recipe import DataSettings, Recipe
 from ..run_folder import load_weights, write_json
-from ..data.training_set import TrainingSet, places_of, window_batches
 from .variants import Variant, variants
 
 
@@ -202,7 +202,7 @@ def run(args: argparse.Namespace) -> int:
                 recipe,
                 folder=folder,
                 cache=cache,
-                teacher=args.teacher,
+                teaching=Teaching(outputs=args.teacher),
                 fabric=fabric,
                 report=progress.say,
                 progress=progress.show,

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from earmark.models.errors import CorpusError
-from earmark.training.data.fsd50k import audioset_ids, propagate
 from earmark.training.data.open_corpus import open_corpus
 
 
@@ -23,20 +22,6 @@ def test_fsd50k_has_its_splits_labels_and_ids(fsd50k: Path) -> None:
     assert [clip.fold for clip in corpus.clips] == ["train", "train", "val", "test", "test"]
     assert corpus.targets().tolist() == [[1, 1], [0, 1], [1, 1], [0, 1], [1, 1]]
     assert corpus.in_folds(["test"]).clips[0].path.name == "201.wav"
-
-
-def test_labels_imply_their_ancestors_once() -> None:
-    parents = {"Bark": ["Dog"], "Dog": ["Domestic", "Animal"], "Domestic": ["Animal"]}
-    assert propagate(["Bark", "Siren"], parents) == ("Bark", "Siren", "Dog", "Domestic", "Animal")
-    assert propagate(propagate(["Bark"], parents), parents) == propagate(["Bark"], parents)
-
-
-def test_ontology_with_a_circle_ends() -> None:
-    assert propagate(["a"], {"a": ["b"], "b": ["a"]}) == ("a", "b")
-
-
-def test_fsd50ks_labels_are_shipped_with_their_ids() -> None:
-    assert audioset_ids(["Bark", "not a label"]) == ("/m/05tny_", "")
 
 
 def test_esc50_has_five_folds_and_one_label_a_clip(esc50: Path) -> None:

@@ -7,8 +7,10 @@ import torch
 
 from earmark.__main__ import main
 from earmark.models.errors import CorpusError
-from earmark.training.data.open_corpus import open_corpus
 from earmark.training.data.linear_classifier import fit_linear, out_of_fold_probabilities
+from earmark.training.data.open_corpus import open_corpus
+from earmark.training.data.teacher import TeacherOutputs, read_teacher, window_starts_in_seconds
+from earmark.training.data.training_set import TrainingSet
 from earmark.training.learning.losses import (
     Heard,
     Objective,
@@ -16,11 +18,9 @@ from earmark.training.learning.losses import (
     embedding_distance,
     tagging_loss,
 )
+from earmark.training.learning.stages import BranchTagger, MobileNetTagger
 from earmark.training.metrics import mean_average_precision
 from earmark.training.recipe import StageSettings
-from earmark.training.learning.stages import BranchTagger, MobileNetTagger
-from earmark.training.data.teacher import TeacherOutputs, read_teacher, window_starts_in_seconds
-from earmark.training.data.training_set import TrainingSet
 
 REGULARIZERS = ("distance_correlation", "cosine_difference", "projection")
 

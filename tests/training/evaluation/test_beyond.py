@@ -5,12 +5,12 @@ import pytest
 
 from earmark.models.timebase import SAMPLE_RATE
 from earmark.models.vocabulary import TagVocabulary
+from earmark.training.data.corpus import Clip
 from earmark.training.evaluation.bootstrap import compare, weighted_maps
 from earmark.training.evaluation.confusions import Confusion, confusions
-from earmark.training.data.corpus import Clip
-from earmark.training.metrics import mean_average_precision
 from earmark.training.evaluation.robustness import DEFORMATIONS, deformed
 from earmark.training.evaluation.sources import ALL, measure_sources
+from earmark.training.metrics import mean_average_precision
 
 GENERATOR = np.random.default_rng(3)
 TARGETS = (GENERATOR.random((200, 6)) < 0.2).astype(np.float32)

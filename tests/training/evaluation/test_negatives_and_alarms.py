@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from earmark.training.data.negatives import KINDS, negative_clips
 from earmark.training.evaluation.alarms import count_alarms, measure_alarms
 from earmark.training.evaluation.model import open_model
-from earmark.training.data.negatives import KINDS, negative_clips
 
 
 def level_db(clip: np.ndarray) -> float:

@@ -10,9 +10,9 @@ from earmark.models.bundle import load_bundle
 from earmark.models.errors import UsageError
 from earmark.realtime.teaching.embedder import Embedder
 from earmark.training.data import unknown_classes
-from earmark.training.learning import background
 from earmark.training.data.audio_cache import decode
 from earmark.training.data.corpus import UNSTATED, Clip
+from earmark.training.learning import background
 
 
 @pytest.fixture

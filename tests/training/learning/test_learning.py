@@ -6,12 +6,12 @@ from torch import nn
 
 from earmark.models.branches import BRANCHES
 from earmark.models.config import TaggerConfig
+from earmark.training.data.training_set import TrainingSet, draw_windows, rarity
 from earmark.training.learning.curves import CurveWriter, read_curve
 from earmark.training.learning.features import compute_features
 from earmark.training.learning.head_stage import clip_means
 from earmark.training.learning.loop import Stage, fit, learning_rate
 from earmark.training.recipe import StageSettings
-from earmark.training.data.training_set import TrainingSet, draw_windows, rarity
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from earmark.training.studies.ablation import compare_all, main
 from earmark.training.data.corpus import Clip
-from earmark.training.recipe import Recipe
 from earmark.training.data.splits import thinned
+from earmark.training.recipe import Recipe
+from earmark.training.studies.ablation import compare_all, main
 from earmark.training.studies.variants import variants
 
 # Small enough to be trained in a second.

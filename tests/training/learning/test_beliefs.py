@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.training.data.corpus import Clip
+from earmark.training.learning.beliefs import agreement, beliefs, tags_with_evidence
+
+TAGS = ("Dog", "Siren", "Water")
+
+
+def clip(*labels: str, source: str = "street", group: str = "a", hint: str = "") -> Clip:
+    return Clip(Path("clip.wav"), labels, "1", group, source=source, hint=hint)
+
+
+def believed(*clips: Clip, heard: float = 0.5) -> np.ndarray:
+    return beliefs(clips, TAGS, np.full((len(clips), 3), heard, np.float32), TAGS)
+
+
+def test_labels_are_believed_whatever_teachers_hear() -> None:
+    assert believed(clip("Siren"), heard=0.01)[0, 1] == 1
+
+
+def test_what_a_collection_knows_and_did_not_mark_is_believed_less() -> None:
+    # "street" marks sirens and dogs; of water it says nothing.
+    one, _ = believed(clip("Siren"), clip("Dog"))
+    assert one[0] < one[2] == pytest.approx(0.5)
+
+
+def test_recordings_without_labels_are_what_teachers_hear() -> None:
+    assert (believed(clip(source="pool")) == 0.5).all()
+
+
+def test_a_name_lifts_what_teachers_half_hear_and_nothing_else() -> None:
+    half, none = (
+        believed(clip(source="pool", hint="big dogs 02"), heard=heard)[0] for heard in (0.1, 0.001)
+    )
+    assert half[0] > 0.4
+    assert half[1] == pytest.approx(0.1)
+    assert none[0] == pytest.approx(0.001)
+
+
+def test_teachers_agree_when_one_is_sure_and_the_other_half_sure() -> None:
+    first, second = np.array([[0.5, 0.5, 0.2]]), np.array([[0.2, 0.1, 0.5]])
+    assert agreement(first, second).tolist() == [[True, False, True]]
+
+
+def test_evidence_counts_recordings_not_their_pieces() -> None:
+    clips = [clip("Dog", group="a"), clip("Dog", group="a"), clip(group="b"), clip(group="c")]
+    agreed = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 0], [0, 1, 0]], bool)
+    assert tags_with_evidence(clips, TAGS, agreed, 2) == {"Dog": 2, "Siren": 2}
