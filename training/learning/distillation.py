@@ -1,6 +1,6 @@
 """From labels, a pool and teachers to what a run learns: tags, and mixtures with targets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,7 @@ def distill(
     files: TeacherFiles,
     recipe: Recipe,
     *,
+    labelled: TagVocabulary,
     folder: Path,
     progress: Progress,
 ) -> Distilled:
@@ -67,6 +68,7 @@ def distill(
         load: Gives the waveforms of recordings.
         files: Of the teachers.
         recipe: What to train, how.
+        labelled: Tags that enough recordings carry as a label.
         folder: Of the run; what was asked and made is kept there.
         progress: Told what is done, how much of it, and how much there is.
     """
@@ -95,7 +97,8 @@ def distill(
         heard["learned"],
         heard["pool"],
         table,
-        recipe.data.minimum_clips,
+        keep={*fsd50k_labels(), *labelled},
+        minimum=recipe.data.minimum_clips,
     )
     labels = [tag.label for tag in tags]
     parents, classes = parents_of(tags, table), class_map(tags, table)
@@ -180,9 +183,15 @@ def _held_out_pool(pool: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Cl
 
 
 def _tags_of(
-    clips: Sequence[Clip], labelled: Heard, pooled: Heard, table: TagTable, minimum: int
+    clips: Sequence[Clip],
+    labelled: Heard,
+    pooled: Heard,
+    table: TagTable,
+    *,
+    keep: Container[str],
+    minimum: int,
 ) -> list[Tag]:
-    """Return the tags that labels or agreeing teachers are evidence of, and all that are asked for.
+    """Return the tags that labels or agreeing teachers are evidence of, and all that are kept.
 
     The tags of FSD50K's vocabulary are kept whatever the evidence: people ask for them.
     """
@@ -193,8 +202,7 @@ def _tags_of(
     known = tags_with_evidence(
         clips, [tag.label for tag in candidates], agreement(sure[0], sure[1]), minimum
     )
-    asked_for = set(fsd50k_labels())
-    return [tag for tag in candidates if tag.label in asked_for or tag.label in known]
+    return [tag for tag in candidates if tag.label in keep or tag.label in known]
 
 
 def class_map(tags: Sequence[Tag], table: TagTable) -> ClassMap:

@@ -141,6 +141,7 @@ def prepare(
             load,
             teaching.teachers,
             recipe,
+            labelled=vocabulary,
             folder=folder,
             progress=progress,
         )
