@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 
 from earmark.models.errors import CorpusError
 
-from .audioset import audioset_ids, to_logits
+#: Classes, the 527 of AudioSet but for six, in the same order.
+N_CLASSES: Final = 521
 
 _SAMPLES: Final = 15_600  # 0.975 s at 16 kHz
-
-# Male and female speech and singing, battle cry, funny music.
-_LEFT_OUT: Final = frozenset(
-    {"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"}
-)
 
 
 class Yamnet:
@@ -45,41 +41,34 @@ class Yamnet:
             with _quiet():
                 self._interpreter = Interpreter(str(path), num_threads=1)
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError) as error:  # missing, or no TFLite
             raise CorpusError(f"cannot read the teacher {path}: {error}") from error
         entry, output = (
             self._interpreter.get_input_details()[0],
             self._interpreter.get_output_details()[0],
         )
-        if entry["shape"].tolist() != [_SAMPLES] or output["shape"][-1] != len(self.audioset_ids):
+        if entry["shape"].tolist() != [_SAMPLES] or output["shape"][-1] != N_CLASSES:
             raise CorpusError(
                 f"{path} maps {entry['shape'].tolist()} to {output['shape'].tolist()}; YAMNet maps "
-                f"{_SAMPLES} samples to {len(self.audioset_ids)} classes"
+                f"{_SAMPLES} samples to {N_CLASSES} classes"
             )
         self._input, self._output = entry["index"], output["index"]
 
-    @property
-    def audioset_ids(self) -> tuple[str, ...]:
-        """Of the 521 classes, in the order of the logits."""
-        return tuple(one for one in audioset_ids() if one not in _LEFT_OUT)
-
-    def logits(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what the teacher hears in the first 0.975 s of each waveform.
+    def hear(self, waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is heard in the first 0.975 s of each waveform.
 
         Args:
-            waveforms: (n, samples) at 16 kHz; shorter ones are padded with zeros.
+            waveforms: (n, samples) at 16 kHz, of a second at least.
 
         Returns:
-            (n, 521), within ``LARGEST_LOGIT`` of 0.
+            Probabilities (n, 521).
         """
-        padding = max(0, _SAMPLES - waveforms.shape[1])
-        padded = np.pad(waveforms[:, :_SAMPLES], ((0, 0), (0, padding)))
-        scores = np.empty((len(padded), len(self.audioset_ids)), np.float32)
-        for row, waveform in enumerate(padded):
-            self._interpreter.set_tensor(self._input, waveform)
+        scores = np.empty((len(waveforms), N_CLASSES), np.float32)
+        for row, waveform in enumerate(waveforms):
+            self._interpreter.set_tensor(self._input, waveform[:_SAMPLES])
             self._interpreter.invoke()
             scores[row] = self._interpreter.get_tensor(self._output)[0]
-        return to_logits(scores)
+        return scores
 
 
 @contextlib.contextmanager
