@@ -6,10 +6,9 @@ from typing import Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from .branches import BRANCHES, Branch
+from .branch import BRANCHES, Branch
 from .config import TaggerConfig
-from .head import Head
-from .stacked_head import StackedHead
+from .heads import Head, StackedHead
 
 AnyHead = Union[Head, StackedHead]
 

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.models.bundle import Bundle
+from earmark.models.audio.decoding import SoundReader
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 from earmark.models.taught.layer import load_with_taught
 from earmark.models.timebase import seconds_to_samples
 
-from .analysis import analyse
-from .decoding import SoundReader
-from .engine import InferenceEngine
-from .events import EventSettings, TagEvent, TagTracker
-from .records import ClipMean
-from .results import WindowResult
-from .session import ListeningSession
-from .sources.protocol import AudioSource
+from .audio.source import AudioSource
+from .detection.events import EventSettings, TagEvent, TagTracker
+from .files.records import ClipMean
+from .live.session import ListeningSession
 
 
 @dataclass(frozen=True)

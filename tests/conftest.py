@@ -8,13 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.load import Bundle, load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import Calibration
 from earmark.models.config import EncoderConfig, NeuralogramConfig, TaggerConfig, WaveformConfig
-from earmark.models.metadata import BundleMetadata
 from earmark.models.tagger import Tagger, build_tagger
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
 
 TINY_TAGS = ("Dog", "Rain", "Speech", "Siren", "Music")

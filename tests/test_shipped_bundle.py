@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.models.background import BACKGROUND, read_background
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.background import BACKGROUND, read_background
+from earmark.models.bundle.load import Bundle, load_bundle
+from earmark.models.bundle.metadata import shipped_bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.metadata import shipped_bundle
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.realtime.sound_tagger import load
 from earmark.training.data.demo_clip import read_plan
 from earmark.training.data.negatives import negative_clips

@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _notes(folder: Path) -> list[str]:
     """Return how the model was trained, as its run or its bundle says."""
-    from earmark.models.metadata import BundleMetadata
+    from earmark.models.bundle.metadata import BundleMetadata
 
     from .recipe import Recipe
     from .run_folder import RunDescription
@@ -131,8 +131,9 @@ def _notes(folder: Path) -> list[str]:
         " Beside its labels it learned from what a network trained on AudioSet heard in the "
         "training clips; to run, it needs no teacher."
     )
+    is_taught = recipe.needs_teacher or recipe.mixtures.windows
     return [
-        f"Track: **{recipe.track}**.{lesson if recipe.needs_teacher else ''}",
+        f"Track: **{recipe.track}**.{lesson if is_taught else ''}",
         "",
         f"Recipe `{recipe.name}`, seed {recipe.seed}, trained on {clips} clips. Epochs: {epochs}.",
     ]

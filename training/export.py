@@ -22,10 +22,10 @@ def run(args: argparse.Namespace) -> int:
     """Script, check and write the bundle."""
     import datetime
 
+    from earmark.models.bundle.metadata import BundleMetadata
+    from earmark.models.bundle.torchscript import save_bundle
     from earmark.models.errors import EarmarkError
     from earmark.models.json_files import read_object
-    from earmark.models.metadata import BundleMetadata
-    from earmark.models.torchscript import save_bundle
 
     from .data.tags import read_tag_table
     from .run_folder import RunDescription, load_calibration, load_tagger
@@ -66,5 +66,9 @@ def _summary(measured: dict[str, Any]) -> dict[str, object]:
         summary["calibration"] = {
             when: {"brier": found["brier"], "error": found["error"]}
             for when, found in measured["calibration"].items()
+        }
+    if "tags" in measured:
+        summary["tags"] = {
+            label: round(found["ap"], 2) for label, found in measured["tags"].items()
         }
     return summary

@@ -235,6 +235,8 @@ class Recipe:
     @property
     def track(self) -> str:
         """What was learned from besides the corpus, for reports and bundles."""
+        if self.mixtures.windows:
+            return "with teachers, and a pool without labels"
         return "with a teacher" if self.needs_teacher else "from scratch on the corpus only"
 
     def as_table(self) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from earmark.models.torch_runtime import TorchHead
+from earmark.models.runtimes.torch_runtime import TorchHead
 
 
 class EmbeddingHead(nn.Module):

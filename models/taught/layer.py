@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.load import Bundle, load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.calibration import OUTPUTS, Calibration
 from earmark.models.config import BRANCH_NAMES, DEFAULT_PRECISION, Precision
 from earmark.models.errors import BundleError
-from earmark.models.metadata import BundleMetadata
 from earmark.models.vocabulary import TagVocabulary
 
 from .folder import TaughtFolder, taught_folder

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.runtime import Features, Runtime
+from earmark.models.runtimes.protocol import Features, Runtime
 
 from .tag import TaughtTag
 

@@ -9,9 +9,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.json_files import number_of, numbers_of, object_of, text_of
-from earmark.models.metadata import BundleMetadata
 
 FORMAT_VERSION: Final = 1
 

@@ -11,8 +11,8 @@ _FIRST_RESULT = """
 import json, resource, sys
 import numpy as np
 from pathlib import Path
-from earmark.models.bundle import load_bundle
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.bundle.load import load_bundle
+from earmark.models.streaming.engine import InferenceEngine
 folder = Path(sys.argv[1]) if sys.argv[1] else None
 bundle = load_bundle(folder, device=sys.argv[2], threads=int(sys.argv[3]))
 engine = InferenceEngine(bundle)

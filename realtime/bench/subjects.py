@@ -7,11 +7,11 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.runtime import Runtime
+from earmark.models.runtimes.protocol import Runtime
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import CHUNK_SAMPLES, SAMPLE_RATE, WINDOW_SAMPLES
-from earmark.realtime.engine import InferenceEngine
 
 from .timing import Step
 

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.table import Table
 
     from earmark.models.errors import AudioError
-    from earmark.realtime.portaudio import list_devices
+    from earmark.realtime.audio.devices import list_devices
 
     devices = list_devices()
     if args.json:

@@ -41,9 +41,9 @@ def check_python() -> str:
 
 def check_bundle() -> str:
     """Load the shipped bundle and time a window."""
-    from earmark.models.bundle import load_bundle
-    from earmark.realtime.engine import InferenceEngine
-    from earmark.realtime.health import Health
+    from earmark.models.bundle.load import load_bundle
+    from earmark.models.streaming.engine import InferenceEngine
+    from earmark.realtime.live.health import Health
 
     engine = InferenceEngine(load_bundle(device="cpu"))
     engine.warm_up(1_600)
@@ -80,7 +80,7 @@ def check_audio() -> str:
     Raises:
         EarmarkError: If PortAudio or a device is missing.
     """
-    from earmark.realtime.portaudio import choose_device, list_devices
+    from earmark.realtime.audio.devices import choose_device, list_devices
 
     devices = list_devices()
     device = choose_device(devices, None)

@@ -15,9 +15,9 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from earmark.models.bundle import Bundle
-    from earmark.realtime.inputs import InputFile
-    from earmark.realtime.record_maker import RecordOptions
+    from earmark.models.bundle.load import Bundle
+    from earmark.realtime.files.inputs import InputFile
+    from earmark.realtime.files.record_maker import RecordOptions
 
     from .file_by_ray import FilesByRay
     from .file_here import FilesHere
@@ -128,8 +128,8 @@ def _engine(args: argparse.Namespace) -> "type[FilesByRay] | type[FilesHere]":
 
 def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":
     from earmark.models.errors import UsageError
-    from earmark.realtime.inputs import find_inputs
-    from earmark.realtime.manifest import read_manifest
+    from earmark.realtime.files.inputs import find_inputs
+    from earmark.realtime.files.manifest import read_manifest
 
     if bool(args.paths) == (args.manifest is not None):
         raise UsageError("give either paths or --manifest")
@@ -139,8 +139,8 @@ def _inputs(args: argparse.Namespace) -> "tuple[list[InputFile], list[str]]":
 def _record_options(args: argparse.Namespace, bundle: "Bundle") -> "RecordOptions":
     from earmark.models.config import BRANCH_NAMES
     from earmark.models.errors import UsageError
-    from earmark.realtime.record_maker import RecordOptions
-    from earmark.realtime.records import TagChoice
+    from earmark.realtime.files.record_maker import RecordOptions
+    from earmark.realtime.files.records import TagChoice
 
     if args.top < 1:
         raise UsageError(f"--top must be at least 1, got {args.top}")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError, UsageError
-from earmark.realtime.inputs import InputFile
-from earmark.realtime.provenance import Provenance
-from earmark.realtime.record_maker import RecordOptions
+from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.provenance import Provenance
+from earmark.realtime.files.record_maker import RecordOptions
 
 try:
-    from earmark.realtime.archive.block_tagger import ArchiveJob
-    from earmark.realtime.archive.dataset import ArchiveDataset
-    from earmark.realtime.archive.ray_engine import tag_with_ray
+    from earmark.realtime.files.ray.block_tagger import ArchiveJob
+    from earmark.realtime.files.ray.dataset import ArchiveDataset
+    from earmark.realtime.files.ray.engine import tag_with_ray
 except ModuleNotFoundError as missing:
     raise EarmarkError(
         f"--engine ray needs {missing.name}, which is not installed: pip install 'earmark[ray]'"

@@ -8,18 +8,18 @@ from functools import partial
 
 from rich.console import Console
 
-from earmark.models.bundle import Bundle
+from earmark.models.audio.block_reader import BlockReader
+from earmark.models.audio.decoding import SoundReader
+from earmark.models.audio.pcm import PcmFormat, PcmReader
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError
-from earmark.realtime.block_reader import BlockReader
-from earmark.realtime.decoding import SoundReader
-from earmark.realtime.inputs import InputFile
-from earmark.realtime.many_recordings import Tagged, tag_recordings
-from earmark.realtime.open_outputs import OpenOutputs
-from earmark.realtime.outputs import Outputs
-from earmark.realtime.pcm import PcmFormat, PcmReader
-from earmark.realtime.provenance import Provenance
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.recording import Recording
+from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.open_outputs import OpenOutputs
+from earmark.realtime.files.outputs import Outputs
+from earmark.realtime.files.pipeline import Tagged, tag_recordings
+from earmark.realtime.files.provenance import Provenance
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.recording import Recording
 
 from .reading_bars import ReadingBars
 

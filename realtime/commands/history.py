@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show what was asked for."""
     from earmark.models.errors import EarmarkError, UsageError
-    from earmark.realtime.history_file.schema import open_for_reading
+    from earmark.realtime.history.schema import open_for_reading
 
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit must be at least 1, got {args.limit}")
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:
-    from earmark.realtime.history_file import listing, query
+    from earmark.realtime.history import listing, query
 
     limit = args.limit
     if limit is None and args.format == "table":
@@ -131,7 +131,7 @@ def _list(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:
 
 
 def _draw_day(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:
-    from earmark.realtime.history_file.day import draw, plot, read_day
+    from earmark.realtime.history.day import draw, plot, read_day
 
     found = read_day(
         connection,

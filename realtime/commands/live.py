@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.realtime.sinks.table import sink_modules
+from earmark.realtime.commands.sink_options.table import sink_modules
 
 from .config_file import add_config_option
 from .options import (
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from earmark.models.bundle import Bundle
-    from earmark.realtime.broadcast.broadcast import Broadcast
-    from earmark.realtime.broadcast.sink import LiveStream
-    from earmark.realtime.fallback_engine import FallbackEngine
-    from earmark.realtime.session import ListeningSession
-    from earmark.realtime.sources.protocol import AudioSource
+    from earmark.models.bundle.load import Bundle
+    from earmark.realtime.audio.source import AudioSource
+    from earmark.realtime.live.fallback import FallbackEngine
+    from earmark.realtime.live.session import ListeningSession
+    from earmark.realtime.sinks.base import LiveStream
+    from earmark.realtime.sinks.broadcast import Broadcast
 
-    from .farewell import Farewell
+    from .graceful_exit import Farewell
 
 # Often enough to look alive, seldom enough to be read.
 _DRAWINGS_PER_SECOND = 10
@@ -89,9 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Listen until the source ends, the time is over, or somebody ends it."""
     from earmark.models.errors import UsageError
-    from earmark.realtime.session import ListeningSession
+    from earmark.realtime.live.session import ListeningSession
 
-    from .farewell import Farewell
+    from .graceful_exit import Farewell
 
     hop_samples(args)
     if args.top < 1:
@@ -114,11 +114,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open_source(args: argparse.Namespace) -> "AudioSource":
-    from earmark.realtime.pcm import PcmFormat
-    from earmark.realtime.portaudio import rescan
-    from earmark.realtime.sources.microphone import Microphone
-    from earmark.realtime.sources.recovering import RecoveringSource
-    from earmark.realtime.sources.streamed import StreamedSource
+    from earmark.models.audio.pcm import PcmFormat
+    from earmark.realtime.audio.devices import rescan
+    from earmark.realtime.audio.microphone import Microphone
+    from earmark.realtime.audio.recovering import RecoveringSource
+    from earmark.realtime.audio.streamed import StreamedSource
 
     if args.path is None:
         return RecoveringSource(
@@ -133,8 +133,8 @@ def _open_source(args: argparse.Namespace) -> "AudioSource":
 
 
 def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
-    from earmark.models.bundle import load_bundle
-    from earmark.realtime.fallback_engine import FallbackEngine
+    from earmark.models.bundle.load import load_bundle
+    from earmark.realtime.live.fallback import FallbackEngine
 
     engine = FallbackEngine(
         bundle,
@@ -158,10 +158,10 @@ def _broadcast(
 ) -> "Iterator[tuple[Broadcast, LiveStream]]":
     """Give what tells all sinks of a session; leaving it tells them the end."""
     from earmark.models.config import BRANCH_NAMES
-    from earmark.realtime.broadcast.broadcast import Broadcast
-    from earmark.realtime.broadcast.sink import LiveStream
-    from earmark.realtime.broadcast.stream_clock import StreamClock
-    from earmark.realtime.events import TagTracker
+    from earmark.realtime.detection.events import TagTracker
+    from earmark.realtime.live.clock import StreamClock
+    from earmark.realtime.sinks.base import LiveStream
+    from earmark.realtime.sinks.broadcast import Broadcast
     from earmark.realtime.sinks.log import LogSink
 
     names, branches = bundle.metadata.vocabulary.names, BRANCH_NAMES
@@ -208,7 +208,7 @@ def _listen(
     if form == "view":
         _view(session, broadcast, stream, rows=args.top, is_over=is_over)
         return
-    from earmark.realtime.records import TagChoice
+    from earmark.realtime.files.records import TagChoice
     from earmark.realtime.sinks.lines import LinesSink
     from earmark.realtime.sinks.log import LogSink
 
@@ -231,7 +231,7 @@ def _view(
 ) -> None:
     from rich.live import Live
 
-    from earmark.realtime.live_view import LiveView
+    from .live_view import LiveView
 
     view = LiveView(stream, rows=rows)
     with Live(auto_refresh=False, transient=False) as live:

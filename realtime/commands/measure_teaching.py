@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark.models.background import read_background
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.bundle.background import read_background
+from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.errors import UsageError, exit_status
 from earmark.realtime.teaching.clips import ClipSpan
 from earmark.realtime.teaching.embedder import Embedder

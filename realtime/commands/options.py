@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from earmark.models.bundle import Bundle
-    from earmark.realtime.events import EventSettings
+    from earmark.models.bundle.load import Bundle
+    from earmark.realtime.detection.events import EventSettings
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, threads: int) -> None:
@@ -69,7 +69,7 @@ def load_base_bundle(args: argparse.Namespace) -> "Bundle":
     Raises:
         EarmarkError: If the bundle, the device or the number of threads cannot be had.
     """
-    from earmark.models.bundle import load_bundle
+    from earmark.models.bundle.load import load_bundle
 
     return load_bundle(
         args.bundle, device=args.device, precision=args.precision, threads=_threads(args)
@@ -109,7 +109,7 @@ def event_settings(args: argparse.Namespace) -> "EventSettings":
     Raises:
         UsageError: If a value is out of range.
     """
-    from earmark.realtime.events import EventSettings
+    from earmark.realtime.detection.events import EventSettings
 
     return EventSettings(
         smoothing=args.smoothing,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from earmark.models.audio.block_reader import BlockReader
 from earmark.models.timebase import samples_to_seconds
-from earmark.realtime.block_reader import BlockReader
 
 
 class MeasuredReader(BlockReader, Protocol):

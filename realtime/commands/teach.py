@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from .options import add_model_options, load_base_bundle
 
 if TYPE_CHECKING:
-    from earmark.models.bundle import Bundle
-    from earmark.models.metadata import BundleMetadata
+    from earmark.models.bundle.load import Bundle
+    from earmark.models.bundle.metadata import BundleMetadata
     from earmark.models.taught.folder import TaughtFolder
     from earmark.models.taught.tag import TaughtTag
     from earmark.realtime.teaching.clips import ClipSpan
@@ -143,8 +143,8 @@ def _learn(
 ) -> None:
     import dataclasses
 
-    from earmark.models.background import read_background
-    from earmark.models.metadata import shipped_bundle
+    from earmark.models.bundle.background import read_background
+    from earmark.models.bundle.metadata import shipped_bundle
     from earmark.realtime.teaching.teacher import Teacher
 
     background = read_background(args.bundle or shipped_bundle(), bundle.metadata)
@@ -173,7 +173,7 @@ def _rivals(folder: "TaughtFolder", metadata: "BundleMetadata", *, but: str) -> 
 
 
 def _list(args: argparse.Namespace, folder: "TaughtFolder") -> int:
-    from earmark.models.metadata import BundleMetadata, shipped_bundle
+    from earmark.models.bundle.metadata import BundleMetadata, shipped_bundle
     from earmark.models.taught.tag import BaseBundle
 
     _words(args, "", at_least=0, at_most=0)
@@ -224,7 +224,7 @@ def _export(args: argparse.Namespace, folder: "TaughtFolder") -> int:
 
 
 def _import(args: argparse.Namespace, folder: "TaughtFolder") -> int:
-    from earmark.models.metadata import BundleMetadata, shipped_bundle
+    from earmark.models.bundle.metadata import BundleMetadata, shipped_bundle
     from earmark.models.taught.folder import checked_name, read_tag
     from earmark.models.taught.layer import check_base, described_with
 

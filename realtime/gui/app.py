@@ -12,9 +12,9 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from .controller import Controller
-from .main_window import MainWindow
 from .settings import load_settings, settings_path
 from .sources import Source, source_of
+from .window import MainWindow
 
 # So long a screenshot waits for what it is to show.
 _PATIENCE_SECONDS = 120.0

@@ -10,23 +10,23 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.events import TagEvent
-from earmark.realtime.hearing import Hearing
-from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.inspector import Inspector, Tokens
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.player import Player
-from earmark.realtime.portaudio import list_devices_anew, list_outputs
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.devices import list_devices_anew, list_outputs
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.player import Player
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.stream.stream import ObservedStream
 
 from .bridge import Background, Bridge
 from .export import export_events
 from .heard_settings import event_settings_of, thresholds_of
+from .inspector import Inspector, Tokens
 from .loading import load_to_show
 from .playback import Playback
-from .recording import Recording
+from .record_button import Recording
 from .settings import AppSettings
 from .sources import KEPT_SECONDS, Source, microphone_of, open_source
 

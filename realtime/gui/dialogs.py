@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
-from earmark.realtime.decoding import AUDIO_SUFFIXES
-from earmark.realtime.formats.writer import FORMATS
-from earmark.realtime.saved_session import DESCRIPTION
+from earmark.models.audio.decoding import AUDIO_SUFFIXES
+from earmark.realtime.files.formats.writer import FORMATS
+from earmark.realtime.recording.session_file import DESCRIPTION
 
 from .controller import Controller
-from .event_table import EXPORT_FORMATS
-from .help_sheet import HelpSheet
 from .presenter import Views
-from .recording import recordings_folder
-from .settings_dialog import SettingsDialog
+from .record_button import recordings_folder
 from .sources import Source
+from .views.event_table import EXPORT_FORMATS
+from .views.help_sheet import HelpSheet
+from .views.settings_dialog import SettingsDialog
 
 if TYPE_CHECKING:
-    from .main_window import MainWindow
+    from .window import MainWindow
 
 
 class Dialogs:

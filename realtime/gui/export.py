@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.events import TagEvent
-from earmark.realtime.formats.writer import open_writer
-from earmark.realtime.records import event_record
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.files.formats.writer import open_writer
+from earmark.realtime.files.records import event_record
 
 
 def export_events(

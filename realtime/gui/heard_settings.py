@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.metadata import BundleMetadata
-from earmark.realtime.events import EventSettings
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.realtime.detection.events import EventSettings
 
 from .settings import AppSettings
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.taught.layer import load_with_taught
 
 

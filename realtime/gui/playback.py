@@ -1,9 +1,9 @@
 """Where one looks and listens in a stream: the cursor, the playhead and what is in view."""
 
 from earmark.models.timebase import SAMPLE_RATE, seconds_to_samples
-from earmark.realtime.events import TagEvent
-from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.player import Player
+from earmark.realtime.audio.player import Player
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.gui.stream.stream import ObservedStream
 
 from .viewport import Viewport
 

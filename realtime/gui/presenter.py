@@ -7,28 +7,28 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import seconds_to_samples
-from earmark.realtime.branch_pictures import branch_picture
-from earmark.realtime.history.picture import take_picture
-from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.inspector import Tokens
-from earmark.realtime.level import Level, level_at
-from earmark.realtime.results import WindowResult
-from earmark.realtime.screen_health import ScreenHealth
-from earmark.realtime.session import ListeningSession
-from earmark.realtime.steady_rows import SteadyRows
+from earmark.realtime.audio.level import Level, level_at
+from earmark.realtime.detection.steady_rows import SteadyRows
+from earmark.realtime.gui.stream.picture import take_picture
+from earmark.realtime.gui.stream.stream import ObservedStream
+from earmark.realtime.gui.views.branch_pictures import branch_picture
+from earmark.realtime.live.session import ListeningSession
 
-from .branch_images import BranchImages
 from .controller import Controller
-from .event_table import EventTable
-from .search import TagSearch
-from .status_line import Status, StatusLine
-from .tag_table import TagRow, TagTable
-from .theme import Theme
-from .timeline import Timeline
-from .top_bar import TopBar
-from .transport import Transport
-from .welcome import NOT_OPEN, NOTHING_HEARD, WAITING, Welcome
+from .inspector import Tokens
+from .screen_health import ScreenHealth
+from .views.branch_images import BranchImages
+from .views.event_table import EventTable
+from .views.search import TagSearch
+from .views.status_line import Status, StatusLine
+from .views.tag_table import TagRow, TagTable
+from .views.theme import Theme
+from .views.timeline import Timeline
+from .views.top_bar import TopBar
+from .views.transport import Transport
+from .views.welcome import NOT_OPEN, NOTHING_HEARD, WAITING, Welcome
 
 # Drawings for which a tag may be less likely before another takes its row: a second and a half.
 _ROW_PATIENCE: Final = 45

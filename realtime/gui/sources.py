@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from earmark.models.bundle import Bundle
-from earmark.realtime.engine import InferenceEngine
-from earmark.realtime.hearing import Hearing
-from earmark.realtime.history.stream import ObservedStream
-from earmark.realtime.portaudio import rescan
-from earmark.realtime.recorded_hearing import open_recording
-from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.microphone import Microphone
-from earmark.realtime.sources.recovering import RecoveringSource
+from earmark.models.bundle.load import Bundle
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.realtime.audio.devices import rescan
+from earmark.realtime.audio.microphone import Microphone
+from earmark.realtime.audio.recovering import RecoveringSource
+from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.stream.stream import ObservedStream
+from earmark.realtime.live.session import ListeningSession
+from earmark.realtime.recording.recorded_session import open_recording
 
 #: How much of a live stream can be looked back on and heard again (s).
 KEPT_SECONDS = 900.0

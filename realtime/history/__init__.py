@@ -1,1 +1,1 @@
-"""What was heard, as it is looked back on."""
+"""The file that what was heard is kept in: written live, read at any time."""

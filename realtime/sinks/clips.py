@@ -1,71 +1,54 @@
-"""``earmark live --clips DIR``: a FLAC file of each event, within a quota."""
+"""Saves a clip of each event that is heard live."""
 
-import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
+import logging
+from datetime import UTC, datetime
 
-from earmark.realtime.commands.quantities import length_or_none, size_or_none
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.recording.clip_folder import ClipFolder, file_name
+from earmark.realtime.recording.recorder import ClipRecorder
 
-if TYPE_CHECKING:
-    from earmark.realtime.broadcast.sink import LiveStream, Sink
+from .base import LiveStream
+from .items import Item
 
-# Half of what is kept of the sound, so that there is as much again for the event itself.
-_MOST_AROUND = 60.0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--clips`` and what goes with it."""
-    group = parser.add_argument_group("clips")
-    group.add_argument(
-        "--clips",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="save a FLAC file of each event there, named by when it began (UTC) and its tag",
-    )
-    group.add_argument(
-        "--clips-before", type=float, default=2.0, metavar="S", help="heard before the event (s)"
-    )
-    group.add_argument(
-        "--clips-after", type=float, default=2.0, metavar="S", help="heard after the event (s)"
-    )
-    group.add_argument(
-        "--clips-max-size",
-        type=size_or_none,
-        default="1GB",
-        metavar="SIZE",
-        help="such as 500MB: beyond it the oldest clips are removed, never the newest, and never "
-        "a file that Earmark did not write there; none: keep all",
-    )
-    group.add_argument(
-        "--clips-max-age",
-        type=length_or_none,
-        default="none",
-        metavar="TIME",
-        help="such as 12h or 30d: older clips are removed likewise; none: keep all",
-    )
+_LOG = logging.getLogger("earmark")
 
 
-def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
-    """Return what saves clips in the folder that was asked for.
+class ClipSink:
+    """Hands events on to a recorder, which writes in a thread of its own.
 
-    Raises:
-        EarmarkError: If the folder cannot be made or another process writes clips to it.
-        UsageError: If an option is out of range.
+    Args:
+        folder: Of the clips; closed with this.
+        stream: What is listened to.
+        before: Heard before an event in its clip (s).
+        after: Heard after it (s).
     """
-    if args.clips is None:
-        return None
-    from earmark.models.errors import UsageError
-    from earmark.realtime.clips.quota import Quota, QuotaFolder
-    from earmark.realtime.clips.sink import ClipSink
 
-    for option in ("before", "after"):
-        seconds = getattr(args, f"clips_{option}")
-        if not 0 <= seconds <= _MOST_AROUND:
-            raise UsageError(
-                f"--clips-{option} must lie between 0 and {_MOST_AROUND:.0f} s, got {seconds}"
-            )
-    folder = QuotaFolder(
-        args.clips.expanduser(), Quota(size=args.clips_max_size, age=args.clips_max_age)
-    )
-    return ClipSink(folder, stream, before=args.clips_before, after=args.clips_after)
+    name = "clips"
+
+    def __init__(
+        self, folder: ClipFolder, stream: LiveStream, *, before: float, after: float
+    ) -> None:
+        self._stream = stream
+        self._recorder = ClipRecorder(
+            folder,
+            stream.sound,
+            on_problem=lambda problem: _LOG.warning("%s", problem),
+            before=before,
+            after=after,
+            name=self._name_of,
+        )
+        self._recorder.start()
+
+    def take(self, item: Item) -> None:
+        """Have a clip written, if it is an event; never waits."""
+        if isinstance(item, TagEvent):
+            self._recorder.add([item])
+
+    def close(self) -> None:
+        """Write what waits, for five seconds at most."""
+        self._recorder.close()
+
+    def _name_of(self, event: TagEvent) -> str:
+        # In UTC: names sort by time, in the hour that the clock repeats in autumn, too.
+        began = datetime.fromtimestamp(self._stream.clock.time_of(event.start), UTC)
+        return f"{began:%Y%m%dT%H%M%S}.{began.microsecond // 1000:03}Z {file_name(event.tag)}"

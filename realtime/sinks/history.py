@@ -1,45 +1,67 @@
-"""``earmark live --history FILE``: events and minutes in an SQLite file."""
+"""Writes what is heard live into a history file."""
 
-import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.level import level_at
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.history.entries import EventEntry, GapEntry
+from earmark.realtime.history.minutes import MinuteSummaries
+from earmark.realtime.history.writer import HistoryWriter
 
-if TYPE_CHECKING:
-    from earmark.realtime.broadcast.sink import LiveStream, Sink
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--history``."""
-    group = parser.add_argument_group("history")
-    group.add_argument(
-        "--history",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="SQLite file to add events and a summary of each minute to; `earmark history FILE` "
-        "reads it, at the same time, too",
-    )
+from .base import LiveStream
+from .items import Gap, Item
 
 
-def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
-    """Return what writes into the file that was asked for.
+class HistorySink:
+    """Events, gaps and a summary of each minute.
 
-    Raises:
-        EarmarkError: If it is not a history, or cannot be written.
+    An event is committed before ``take`` returns, and sinks behind this one are told of it only
+    then: whatever was reported is in the file, even if the process is killed right after. The
+    commit itself happens in the writer's thread, and is waited for a quarter of a second at most:
+    a disk that hangs delays one event by that much, then no other; a queue alone would lose what
+    waits in it when the process is killed, and writing here would hang with the disk.
+
+    Args:
+        writer: Of the file; closed with this.
+        stream: What is listened to.
     """
-    if args.history is None:
-        return None
-    import uuid
 
-    from earmark.realtime.history_file.entries import SessionEntry
-    from earmark.realtime.history_file.sink import HistorySink
-    from earmark.realtime.history_file.writer import HistoryWriter
+    name = "history"
 
-    session = SessionEntry(
-        key=uuid.uuid4().hex,
-        source=stream.source,
-        bundle=stream.bundle,
-        hop=stream.hop,
-        began=round(stream.clock.time_of(0.0), 6),
-    )
-    return HistorySink(HistoryWriter(args.history.expanduser(), session), stream)
+    def __init__(self, writer: HistoryWriter, stream: LiveStream) -> None:
+        self._writer = writer
+        self._stream = stream
+        self._minutes = MinuteSummaries(stream.tags, stream.thresholds, hop=stream.hop)
+
+    def take(self, item: Item) -> None:
+        """Write an item, if it is of those that are kept."""
+        if isinstance(item, WindowResult):
+            # A window speaks for its middle, as for events.
+            time = self._time_of((item.start + item.end) / 2)
+            level = level_at(self._stream.sound, item.end_sample).rms_dbfs
+            if minute := self._minutes.add(time, item.probabilities, level):
+                self._writer.add(minute)
+        elif isinstance(item, TagEvent):
+            self._writer.add(
+                EventEntry(
+                    tag=item.tag,
+                    began=self._time_of(item.start),
+                    ended=self._time_of(item.end),
+                    at=round(item.start, 4),
+                    at_end=round(item.end, 4),
+                    peak=round(item.peak, 6),
+                    mean=round(item.mean, 6),
+                    branch=item.branch,
+                )
+            )
+            self._writer.settle()
+        elif isinstance(item, Gap):
+            self._writer.add(GapEntry(self._time_of(item.start), self._time_of(item.end)))
+
+    def close(self) -> None:
+        """Write the minute that has begun, and close the file."""
+        if minute := self._minutes.finish():
+            self._writer.add(minute)
+        self._writer.close()
+
+    def _time_of(self, seconds: float) -> float:
+        return round(self._stream.clock.time_of(seconds), 6)

@@ -6,10 +6,10 @@ sensor".
 
 import json
 
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.release import release
+from earmark.models.release import release
+from earmark.realtime.audio.liveness import Liveness
 
+from .base import LiveStream
 from .slugs import slug, slugs
 
 # While the source is in one of these, a tag that does not sound is known not to sound.

@@ -3,15 +3,15 @@
 from typing import TextIO
 
 from earmark.models.errors import OutputError
-from earmark.realtime.broadcast.items import Gap, Item, StateChange
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
-from earmark.realtime.formats.guarded import GuardedWriter
-from earmark.realtime.formats.writer import FORMATS, Kind, open_writer
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.records import Record, TagChoice, event_record, window_record
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.files.formats.guarded import GuardedWriter
+from earmark.realtime.files.formats.writer import FORMATS, Kind, open_writer
+from earmark.realtime.files.records import Record, TagChoice, event_record, window_record
 
+from .base import LiveStream
+from .items import Gap, Item, StateChange
 from .messages import time_of_day
 
 

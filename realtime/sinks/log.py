@@ -2,10 +2,11 @@
 
 import logging
 
-from earmark.realtime.broadcast.items import Gap, Item, Notice, StateChange
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
-from earmark.realtime.liveness import Liveness
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.detection.events import TagEvent
+
+from .base import LiveStream
+from .items import Gap, Item, Notice, StateChange
 
 _LOG = logging.getLogger("earmark")
 

@@ -4,11 +4,12 @@ import json
 import uuid
 from datetime import datetime
 
-from earmark.realtime.broadcast.items import StateChange
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
-from earmark.realtime.records import Record, TagChoice, event_record, window_record
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.files.records import Record, TagChoice, event_record, window_record
+
+from .base import LiveStream
+from .items import StateChange
 
 
 def event_message(stream: LiveStream, event: TagEvent) -> Record:

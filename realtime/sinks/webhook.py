@@ -1,77 +1,125 @@
-"""``--webhook``: events and changes of state, posted to an address of the web."""
+"""Events, posted one after the other until the receiver has them."""
 
-import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
+import logging
+import time
+from collections.abc import Callable
+from email.message import Message
+from http.client import HTTPException
+from typing import IO
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-if TYPE_CHECKING:
-    from earmark.realtime.broadcast.sink import LiveStream, Sink
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.files.records import Record
 
+from .base import LiveStream
+from .items import Item, StateChange
+from .messages import as_json, event_message, state_message
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the sink."""
-    group = parser.add_argument_group("webhook")
-    group.add_argument(
-        "--webhook", default=None, metavar="URL", help="post each event there, as JSON"
-    )
-    group.add_argument(
-        "--webhook-token-file",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="holds a token to send along, which may also be in EARMARK_WEBHOOK_TOKEN",
-    )
-    group.add_argument(
-        "--webhook-timeout", type=float, default=5.0, help="seconds to wait for an answer"
-    )
-    group.add_argument(
-        "--webhook-tries", type=int, default=8, help="times that an event is tried, over a minute"
-    )
+_LOG = logging.getLogger("earmark")
+
+# Before the second try; each later one waits twice as long as the one before.
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 30.0
+
+# Answers that say: not now. All others of 400 and above will not change with time.
+_PASSING = (408, 425, 429)
 
 
-def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
-    """Return the sink, if it was asked for.
+class WebhookSink:
+    """Posts events and changes of state as JSON, in order, each until it is taken.
 
-    Raises:
-        UsageError: If the address is none of the web, or another option is out of range.
+    A receiver takes one by an answer of 2xx. No answer, 5xx, 408, 425 and 429 are tried again,
+    later and later; what is refused otherwise, or is not taken after the last try, is dropped and
+    counted. The header ``Idempotency-Key`` and the member ``id`` are the same in each try.
+
+    Args:
+        stream: What is listened to.
+        url: http or https; only its host is ever shown.
+        token: Sent as ``Authorization: Bearer``.
+        timeout: For each step of a try (s).
+        tries: Of each item.
+        wait: Waits for some seconds.
     """
-    if args.webhook is None:
+
+    name = "webhook"
+
+    def __init__(
+        self,
+        stream: LiveStream,
+        url: str,
+        *,
+        token: str | None = None,
+        timeout: float = 5.0,
+        tries: int = 8,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.dropped = 0
+        self._stream = stream
+        self._url = url
+        self._host = urlsplit(url).hostname
+        self._timeout = timeout
+        self._tries = tries
+        self._wait = wait
+        self._headers = {"Content-Type": "application/json", "User-Agent": "earmark"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._opener = build_opener(_NoRedirects)
+        self._problem = ""
+
+    def take(self, item: Item) -> None:
+        """Post an item, if it is of those that are told; returns when it is taken or dropped."""
+        if isinstance(item, TagEvent):
+            self._deliver({"type": "event", **event_message(self._stream, item)})
+        elif isinstance(item, StateChange):
+            self._deliver({"type": "state", **state_message(self._stream, item)})
+
+    def close(self) -> None:
+        """Nothing is open between two posts."""
+
+    def _deliver(self, message: Record) -> None:
+        headers = {**self._headers, "Idempotency-Key": str(message["id"])}
+        request = Request(self._url, as_json(message).encode(), headers, method="POST")
+        wait = _FIRST_WAIT
+        for number in range(1, self._tries + 1):
+            asked_for = 0.0
+            try:
+                with self._opener.open(request, timeout=self._timeout):
+                    self._say("")
+                    return
+            except HTTPError as error:
+                with error:
+                    self._say(f"answers {error.code} {error.reason}")
+                    if error.code < 500 and error.code not in _PASSING:
+                        break
+                    asked_for = _seconds(error.headers.get("Retry-After"))
+            except (OSError, HTTPException) as error:
+                self._say(f"cannot be reached ({getattr(error, 'reason', None) or error!r})")
+            if number < self._tries:
+                self._wait(min(max(wait, asked_for), _LONGEST_WAIT))
+                wait *= 2
+        self.dropped += 1
+
+    def _say(self, problem: str) -> None:
+        if problem == self._problem:
+            return
+        self._problem = problem
+        if problem:
+            _LOG.warning("webhook: %s %s", self._host, problem)
+        else:
+            _LOG.info("webhook: %s takes events again", self._host)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Takes a redirect for a refusal: following it would turn a post into a question."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
         return None
-    from earmark.models.errors import UsageError
-    from earmark.realtime.broadcast.items import StateChange
-    from earmark.realtime.broadcast.queued import QueuedSink
-    from earmark.realtime.events import TagEvent
-
-    from .secret import read_secret
-    from .webhook_sink import WebhookSink
-
-    _check_url(args.webhook)
-    if not 0 < args.webhook_timeout < float("inf"):
-        raise UsageError(f"--webhook-timeout must be above 0 seconds, got {args.webhook_timeout}")
-    if args.webhook_tries < 1:
-        raise UsageError(f"--webhook-tries must be at least 1, got {args.webhook_tries}")
-    token = read_secret("--webhook-token-file", args.webhook_token_file, "EARMARK_WEBHOOK_TOKEN")
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise UsageError("the token for --webhook must be printable ASCII, to fit into a header")
-    sink = WebhookSink(
-        stream, args.webhook, token=token, timeout=args.webhook_timeout, tries=args.webhook_tries
-    )
-    return QueuedSink(sink, kinds=(TagEvent, StateChange))
 
 
-def _check_url(url: str) -> None:
-    from earmark.models.errors import UsageError
-
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
-        # The URL itself is not shown: it may be all that keeps others out.
-        raise UsageError("--webhook must be a URL that begins with http:// or https://")
-    if "@" in parts.netloc:
-        raise UsageError(
-            "--webhook takes no user and password; put a token into --webhook-token-file"
-        )
+def _seconds(header: str | None) -> float:
+    """Return what ``Retry-After`` asks for; dates, which it may also hold, are not read."""
+    return float(header) if header is not None and header.isdecimal() else 0.0

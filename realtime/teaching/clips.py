@@ -8,9 +8,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.audio.decoding import SoundReader
 from earmark.models.errors import UsageError
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES, samples_to_seconds
-from earmark.realtime.decoding import SoundReader
 
 _SPAN = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)")
 

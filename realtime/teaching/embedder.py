@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
+from earmark.models.streaming.block_store import BlockStore
 from earmark.models.timebase import WINDOW_SAMPLES, window_starts
-from earmark.realtime.block_store import BlockStore
 
 # A minute at the hop of teaching: what is kept of the sound before is forgotten.
 _SAMPLES_AT_ONCE = 60 * WINDOW_SAMPLES

@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.background import Background
+from earmark.models.bundle.background import Background
 from earmark.models.calibration import Calibration
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES, window_starts
-from earmark.realtime.events import TagTracker
-from earmark.realtime.results import WindowResult
+from earmark.realtime.detection.events import TagTracker
 
 from .fitting import Row
 from .lesson import Expectation, Lesson, learn

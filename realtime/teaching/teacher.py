@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.background import Background
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.background import Background
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
 from earmark.models.taught.folder import checked_name

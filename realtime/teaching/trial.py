@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import samples_to_seconds
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
-from earmark.realtime.events import TagTracker
+from earmark.realtime.detection.events import TagTracker
 
 _HOP_SAMPLES = 1_600  # 100 ms, as live and for files
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from earmark.realtime.records import Record
+from earmark.realtime.files.records import Record
 
 #: What the page consists of, by path: the file and its type.
 PAGE = {

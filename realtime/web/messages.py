@@ -6,13 +6,13 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.realtime.broadcast.items import Gap, Item, Notice, Sounding, StateChange
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.events import TagEvent
-from earmark.realtime.level import level_at
-from earmark.realtime.records import Record
-from earmark.realtime.release import release
-from earmark.realtime.results import WindowResult
+from earmark.models.release import release
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.audio.level import level_at
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.files.records import Record
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.items import Gap, Item, Notice, Sounding, StateChange
 from earmark.realtime.sinks.messages import event_message, state_message, time_of_day
 
 # Told to whoever comes later, so that a page that is opened is not empty.

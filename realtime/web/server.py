@@ -19,16 +19,16 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.broadcast.items import Item
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.items import Item
 
 from .address import Address
 from .answers import PAGE, json_answer, page_file, refusal
+from .auth import Guard, Refusal
 from .client import Client
-from .guard import Guard, Refusal
+from .health import Vitals
 from .messages import Messages
-from .vitals import Vitals
 
 #: What browsers and others who name a subprotocol get; nobody has to.
 PROTOCOL = Subprotocol("earmark")

@@ -1,6 +1,6 @@
 """Hands what is heard to the server."""
 
-from earmark.realtime.broadcast.items import Item
+from earmark.realtime.sinks.items import Item
 
 from .server import StreamServer
 

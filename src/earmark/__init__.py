@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from earmark.models.errors import (
         EarmarkError as EarmarkError,
     )
-    from earmark.realtime.events import EventSettings as EventSettings
-    from earmark.realtime.events import TagEvent as TagEvent
-    from earmark.realtime.results import WindowResult as WindowResult
+    from earmark.models.streaming.results import WindowResult as WindowResult
+    from earmark.realtime.audio.microphone import Microphone as Microphone
+    from earmark.realtime.audio.streamed import StreamedSource as StreamedSource
+    from earmark.realtime.detection.events import EventSettings as EventSettings
+    from earmark.realtime.detection.events import TagEvent as TagEvent
     from earmark.realtime.sound_tagger import SoundTagger as SoundTagger
     from earmark.realtime.sound_tagger import Tagging as Tagging
     from earmark.realtime.sound_tagger import load as load
-    from earmark.realtime.sources.microphone import Microphone as Microphone
-    from earmark.realtime.sources.streamed import StreamedSource as StreamedSource
 
 # Imported when first asked for: `earmark --help` must not wait for torch.
 _HOMES = {
     "AudioError": "earmark.models.errors",
     "BundleError": "earmark.models.errors",
     "EarmarkError": "earmark.models.errors",
-    "EventSettings": "earmark.realtime.events",
-    "Microphone": "earmark.realtime.sources.microphone",
+    "EventSettings": "earmark.realtime.detection.events",
+    "Microphone": "earmark.realtime.audio.microphone",
     "SoundTagger": "earmark.realtime.sound_tagger",
-    "StreamedSource": "earmark.realtime.sources.streamed",
-    "TagEvent": "earmark.realtime.events",
+    "StreamedSource": "earmark.realtime.audio.streamed",
+    "TagEvent": "earmark.realtime.detection.events",
     "Tagging": "earmark.realtime.sound_tagger",
-    "WindowResult": "earmark.realtime.results",
+    "WindowResult": "earmark.models.streaming.results",
     "load": "earmark.realtime.sound_tagger",
 }
 

@@ -11,10 +11,10 @@ import soundfile
 
 from earmark.models.errors import EarmarkError
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.clips.ledger import NAME as LEDGER
-from earmark.realtime.clips.quota import Quota, QuotaFolder
-from earmark.realtime.saved_session import SavedSession
-from earmark.realtime.spooled_sound import SpooledSound
+from earmark.realtime.audio.spooled_sound import SpooledSound
+from earmark.realtime.recording.ledger import NAME as LEDGER
+from earmark.realtime.recording.quota import Quota, QuotaFolder
+from earmark.realtime.recording.session_file import SavedSession
 
 
 class BrokenPromiseError(Exception):

@@ -27,20 +27,20 @@ import torch
 # What a process that is killed would else import anew each time.
 import earmark.realtime.commands.file
 import earmark.realtime.commands.live
-import earmark.realtime.session
+import earmark.realtime.live.session
 from earmark.__main__ import main as earmark
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.bundle.torchscript import save_bundle
 from earmark.models.calibration import OUTPUTS, Calibration
-from earmark.models.metadata import BundleMetadata
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.models.streaming.results import WindowResult
 from earmark.models.tagger import build_tagger
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.models.torchscript import save_bundle
 from earmark.models.vocabulary import TagVocabulary
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
-from earmark.realtime.recorder import SessionRecorder
-from earmark.realtime.results import WindowResult
-from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.recording.recorder import SessionRecorder
 
 from ..conftest import TINY_CONFIG, TINY_TAGS
 from .aftermath import BrokenPromiseError, check, check_clips, check_reported, contents, opened

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
-from earmark.realtime.broadcast.broadcast import Broadcast
-from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.broadcast.sink import LiveStream
-from earmark.realtime.broadcast.stream_clock import StreamClock
-from earmark.realtime.events import EventSettings, TagTracker
-from earmark.realtime.records import TagChoice
-from earmark.realtime.results import WindowResult
-from earmark.realtime.session import ListeningSession
+from earmark.realtime.detection.events import EventSettings, TagTracker
+from earmark.realtime.files.records import TagChoice
+from earmark.realtime.live.clock import StreamClock
+from earmark.realtime.live.session import ListeningSession
+from earmark.realtime.sinks.base import LiveStream
+from earmark.realtime.sinks.broadcast import Broadcast
 from earmark.realtime.sinks.lines import LinesSink
 from earmark.realtime.sinks.log import LogSink
+from earmark.realtime.sinks.queued import QueuedSink
 
 HOP_SAMPLES = SAMPLE_RATE // 10
 TAGS = ("Dog", "Rain", "Siren")

@@ -11,15 +11,15 @@ from pathlib import Path
 import av  # noqa: F401 - taken in before memory is measured
 import numpy as np
 
-from earmark.models.bundle import Bundle, load_bundle
+from earmark.models.audio.decoding import SoundReader
+from earmark.models.bundle.load import Bundle, load_bundle
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.decoding import SoundReader
-from earmark.realtime.engine import InferenceEngine
-from earmark.realtime.events import EventSettings
-from earmark.realtime.many_recordings import tag_recordings
-from earmark.realtime.record_maker import RecordOptions
-from earmark.realtime.recording import Recording
-from earmark.realtime.records import TagChoice
+from earmark.models.streaming.engine import InferenceEngine
+from earmark.realtime.detection.events import EventSettings
+from earmark.realtime.files.pipeline import tag_recordings
+from earmark.realtime.files.record_maker import RecordOptions
+from earmark.realtime.files.recording import Recording
+from earmark.realtime.files.records import TagChoice
 
 HOP_SAMPLES = 1_600
 

@@ -10,10 +10,10 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
+from earmark.models.bundle.torchscript import script
 from earmark.models.config import PitchConfig
 from earmark.models.frontends.pitch import ConstantQ, PitchFrontEnd, peak_map
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.models.torchscript import script
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from earmark.models.bundle.torchscript import script
 from earmark.models.config import NeuralogramConfig, TimbreConfig, WaveformConfig
 from earmark.models.frontends.neuralogram import LogMel, NeuralogramFrontEnd
 from earmark.models.frontends.timbre import TimbreFrontEnd
 from earmark.models.frontends.waveform import WaveformFrontEnd
-from earmark.models.torchscript import script
 
 
 def frontends() -> list[nn.Module]:

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from earmark.models.branches import BRANCHES, n_blocks
+from earmark.models.branch import BRANCHES, n_blocks
+from earmark.models.bundle.torchscript import script
 from earmark.models.config import BRANCH_NAMES, EncoderConfig, TaggerConfig
 from earmark.models.encoder import Encoder, sinusoidal_positions
-from earmark.models.head import N_SUBSETS, Head, subset_members
+from earmark.models.heads import N_SUBSETS, Head, subset_members
 from earmark.models.mobilenet import MobileNetV1
 from earmark.models.tagger import build_tagger
-from earmark.models.torchscript import script
 
 
 def n_parameters(module: torch.nn.Module) -> int:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.calibration import Calibration
 from earmark.models.errors import BundleError
-from earmark.models.metadata import BundleMetadata
 from earmark.models.tags import MOST_PARENTS, Tag
 from earmark.models.vocabulary import TagVocabulary
 

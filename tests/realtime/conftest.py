@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.broadcast.sink import LiveStream, Status
-from earmark.realtime.broadcast.stream_clock import StreamClock
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.audio.ring_buffer import RingBuffer
+from earmark.realtime.live.clock import StreamClock
+from earmark.realtime.sinks.base import LiveStream, Status
 
 from ..drills.virtual_microphone import VirtualMicrophone, missing_program
 

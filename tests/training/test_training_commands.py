@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from earmark.__main__ import main
-from earmark.models.bundle import load_bundle
-from earmark.models.metadata import BundleMetadata
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BundleMetadata
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import WINDOW_SAMPLES
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
 from earmark.training.data.audio_cache import AudioCache
 from earmark.training.evaluation.model import open_model
 from earmark.training.evaluation.predictions import predict

@@ -108,6 +108,7 @@ class OpinionFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, Heard] = {}
+        self._unsaved = 0
         if path.is_file():
             with np.load(path) as arrays:
                 first = arrays["first"]
@@ -152,10 +153,12 @@ class OpinionFile:
         for done, (key, waveform) in enumerate(zip(keys, waveforms, strict=True), start=1):
             if key not in self._known:
                 self._known[key] = ask(waveform)
-                if done % _SAVE_EVERY == 0:
-                    self._save()
+                self._unsaved += 1
+            if self._unsaved == _SAVE_EVERY:
+                self._save()
             progress(done, len(keys))
-        self._save()
+        if self._unsaved:
+            self._save()
         return Heard.joined([self._known[key] for key in keys])
 
     def _save(self) -> None:
@@ -173,6 +176,7 @@ class OpinionFile:
             **{part: getattr(joined, part).astype(np.float16) for part in _PARTS},
         )
         os.replace(beside, self._path)
+        self._unsaved = 0
 
 
 def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

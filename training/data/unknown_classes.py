@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.errors import UsageError, exit_status
-from earmark.models.metadata import BundleMetadata
 
 from .corpus import UNSTATED, Clip
 from .open_corpus import open_corpus

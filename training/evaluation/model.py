@@ -6,9 +6,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
 from earmark.models.calibration import Calibration
-from earmark.models.device import choose_device
+from earmark.models.runtimes.device import choose_device
 from earmark.models.tagger import branches_of
 from earmark.models.vocabulary import TagVocabulary
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from earmark.models.calibration import Calibration
-from earmark.models.head import N_SUBSETS
+from earmark.models.heads import N_SUBSETS
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from ..data.training_set import WINDOWS_AT_ONCE, places_of, window_batches

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.head import N_SUBSETS, subset_members
+from earmark.models.heads import N_SUBSETS, subset_members
 from earmark.models.vocabulary import TagVocabulary
 
 from ..data.corpus import Clip

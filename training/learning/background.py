@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from earmark.models.background import Background, save_background
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.background import Background, save_background
+from earmark.models.bundle.load import load_bundle
+from earmark.models.bundle.metadata import BACKGROUND
 from earmark.models.errors import UsageError, exit_status
-from earmark.models.metadata import BACKGROUND
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from ..data.audio_cache import AudioCache, default_cache_folder

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from earmark.models.branches import Branch, n_blocks
+from earmark.models.branch import Branch, n_blocks
 from earmark.models.timebase import WINDOW_SAMPLES
 
 from ..data.training_set import TrainingSet

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from earmark.models.head import N_SUBSETS
-from earmark.models.stacked_head import StackedHead
+from earmark.models.heads import N_SUBSETS, StackedHead
 from earmark.models.tagger import AnyHead
 
 from ..metrics import mean_average_precision

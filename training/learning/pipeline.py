@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from earmark.models.branches import Branch
+from earmark.models.branch import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
 from earmark.models.tagger import Tagger, branches_of, build_tagger
 

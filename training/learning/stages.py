@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from earmark.models.branches import Branch
+from earmark.models.branch import Branch
 from earmark.models.frontends.neuralogram import NeuralogramFrontEnd
 from earmark.models.timebase import CHUNK_SAMPLES
 

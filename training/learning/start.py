@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.load import load_bundle
 from earmark.models.errors import UsageError
 from earmark.models.tagger import Tagger, branches_of
 from earmark.models.vocabulary import TagVocabulary

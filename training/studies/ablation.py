@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from earmark.models.branches import Branch
+from earmark.models.branch import Branch
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError, exit_status
 from earmark.models.tagger import branches_of, build_tagger

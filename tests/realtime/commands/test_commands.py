@@ -12,8 +12,8 @@ import earmark
 from earmark.__main__ import COMMANDS, main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.timebase import window_starts
+from earmark.realtime.audio.streamed import StreamedSource
 from earmark.realtime.commands import doctor
-from earmark.realtime.sources.streamed import StreamedSource
 
 TAGS = ("Dog", "Rain", "Speech", "Siren", "Music")
 
@@ -204,24 +204,22 @@ def test_live_refuses_impossible_options(recording, option: tuple[str, str], cap
 
 
 def test_devices_are_listed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    from earmark.realtime import portaudio
+    from earmark.realtime.audio import devices
 
-    device = portaudio.InputDevice(3, "Room", "ALSA", 2, 48_000.0, is_default=True)
-    monkeypatch.setattr(portaudio, "list_devices", lambda: [device])
+    device = devices.InputDevice(3, "Room", "ALSA", 2, 48_000.0, is_default=True)
+    monkeypatch.setattr(devices, "list_devices", lambda: [device])
     assert main(["devices"]) == 0
     assert "48000 Hz" in capsys.readouterr().out
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "Room"
-    monkeypatch.setattr(portaudio, "list_devices", list)
+    monkeypatch.setattr(devices, "list_devices", list)
     assert main(["devices"]) == 1
     assert "no input device found" in capsys.readouterr().err
 
 
 def test_info_describes_a_bundle(tiny_bundle_folder, capsys) -> None:
-    assert main(["info", str(tiny_bundle_folder), "--tags"]) == 0
-    text = capsys.readouterr().out
-    assert "5 tags" in text
-    assert "/m/0bt9lr" in text
+    assert main(["info", str(tiny_bundle_folder)]) == 0
+    assert "5 tags" in capsys.readouterr().out
     assert main(["info", str(tiny_bundle_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sample_rate"] == 16_000
 

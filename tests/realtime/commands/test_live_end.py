@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.commands.farewell import Farewell
+from earmark.realtime.commands.graceful_exit import Farewell
 
 
 @pytest.fixture

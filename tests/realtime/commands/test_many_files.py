@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from earmark.__main__ import main
-from earmark.realtime.analysis import analyse
-from earmark.realtime.engine import InferenceEngine
+from earmark.models.streaming.analysis import analyse
+from earmark.models.streaming.engine import InferenceEngine
 
 
 @pytest.fixture

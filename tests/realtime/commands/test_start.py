@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.models.metadata import shipped_bundle
+from earmark.models.bundle.metadata import shipped_bundle
 
 DEMO = Path(str(files("earmark") / "assets" / "demo.flac"))
 
@@ -31,7 +31,7 @@ sys.exit(status)
     "words",
     [
         ("info",),
-        ("info", str(shipped_bundle()), "--tags"),
+        ("tags", str(shipped_bundle())),
         ("file", str(DEMO), "--hop", "1", "--device", "cpu"),
         ("live", str(DEMO), "--duration", "1.5", "--device", "cpu"),
     ],

@@ -9,18 +9,18 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from earmark.models.bundle import Bundle
+from earmark.models.bundle.load import Bundle
 from earmark.models.errors import AudioError
+from earmark.models.streaming.engine import InferenceEngine
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.engine import InferenceEngine
+from earmark.realtime.audio.player import Player
+from earmark.realtime.audio.recovering import RecoveringSource
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source, open_source
-from earmark.realtime.hearing import Hearing
-from earmark.realtime.player import Player
-from earmark.realtime.session import ListeningSession
-from earmark.realtime.sources.recovering import RecoveringSource
+from earmark.realtime.gui.stream.session import Hearing
+from earmark.realtime.gui.window import MainWindow
+from earmark.realtime.live.session import ListeningSession
 
 BLOCK = SAMPLE_RATE // 20
 

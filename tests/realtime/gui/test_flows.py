@@ -13,11 +13,11 @@ from PyQt6.QtGui import QDropEvent
 from earmark.__main__ import main
 from earmark.models.errors import BundleError
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.events import TagEvent
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.gui.controller import Controller
 from earmark.realtime.gui.settings import load_settings
 from earmark.realtime.gui.sources import Source
-from earmark.realtime.liveness import Liveness
 
 DOG = TagEvent("Dog", 1.0, 2.5, 0.9, 0.8, "timbre")
 

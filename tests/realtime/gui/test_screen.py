@@ -14,12 +14,12 @@ import soundfile
 from PyQt6.QtGui import QImage
 
 from earmark.__main__ import main
+from earmark.models.streaming.results import WindowResult
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.audio.ring_buffer import RingBuffer
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
 from earmark.realtime.gui.sources import KEPT_SECONDS, Source
-from earmark.realtime.results import WindowResult
-from earmark.realtime.ring_buffer import RingBuffer
+from earmark.realtime.gui.window import MainWindow
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo.flac"
 
@@ -147,7 +147,7 @@ def test_signal_in_the_middle_of_a_redraw_closes_the_app_after_it(tmp_path) -> N
     interrupted = """
 import os, signal, sys
 from earmark.__main__ import main
-from earmark.realtime.history.stream import ObservedStream
+from earmark.realtime.gui.stream.stream import ObservedStream
 whole = ObservedStream.advance
 def advance(self, seconds):
     found = whole(self, seconds)
@@ -192,10 +192,10 @@ torch.set_num_threads(1)
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 from earmark.realtime.gui.controller import Controller
-from earmark.realtime.gui.main_window import MainWindow
+from earmark.realtime.gui.window import MainWindow
 from earmark.realtime.gui.settings import AppSettings
 from earmark.realtime.gui.sources import Source
-from earmark.realtime.liveness import Liveness
+from earmark.realtime.audio.liveness import Liveness
 
 app = QApplication([])
 controller = Controller(AppSettings())

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from earmark.realtime.gui.clock import clock
 from earmark.realtime.gui.heard_settings import thresholds_of
 from earmark.realtime.gui.settings import AppSettings, load_settings, save_settings, settings_path
 from earmark.realtime.gui.viewport import Viewport
+from earmark.realtime.gui.views.clock import clock
 
 
 def test_settings_come_back_as_they_were_kept(tmp_path) -> None:

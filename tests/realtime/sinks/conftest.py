@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from earmark.realtime.broadcast.items import Item
-from earmark.realtime.broadcast.sink import Sink
+from earmark.models.streaming.results import WindowResult
 from earmark.realtime.commands.live import add_arguments
-from earmark.realtime.events import TagEvent
-from earmark.realtime.results import WindowResult
+from earmark.realtime.detection.events import TagEvent
+from earmark.realtime.sinks.base import Sink
+from earmark.realtime.sinks.items import Item
 
 
 @pytest.fixture

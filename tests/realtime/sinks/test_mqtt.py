@@ -22,14 +22,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from earmark.__main__ import main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
-from earmark.realtime.broadcast.items import Sounding, StateChange
-from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.records import TagChoice
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.commands.sink_options.mqtt import open_sink
+from earmark.realtime.files.records import TagChoice
 from earmark.realtime.sinks.home_assistant import discovery
-from earmark.realtime.sinks.mqtt import open_sink
+from earmark.realtime.sinks.items import Sounding, StateChange
+from earmark.realtime.sinks.mqtt import MqttSink
 from earmark.realtime.sinks.mqtt_address import MqttAddress, parse_address
-from earmark.realtime.sinks.mqtt_sink import MqttSink
+from earmark.realtime.sinks.queued import QueuedSink
 
 TAGS = ("Dog", "Baby cry, infant cry", 'Child\'s "ä"')
 EVENTS, SOUNDING = "earmark/desk/events", "earmark/desk/sounding"

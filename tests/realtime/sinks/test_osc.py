@@ -15,10 +15,10 @@ from pythonosc.osc_server import BlockingOSCUDPServer
 from earmark.__main__ import main
 from earmark.models.config import BRANCH_NAMES
 from earmark.models.errors import UsageError
-from earmark.realtime.broadcast.items import Sounding, StateChange
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.sinks.osc import open_sink
-from earmark.realtime.sinks.osc_sink import OscSink
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.commands.sink_options.osc import open_sink
+from earmark.realtime.sinks.items import Sounding, StateChange
+from earmark.realtime.sinks.osc import OscSink
 from earmark.realtime.sinks.slugs import slug, slugs
 
 TAGS = ("Dog", "Baby cry, infant cry", "Hi-hat")
@@ -147,7 +147,7 @@ def test_name_without_an_address_is_one_line_and_is_asked_for_again(
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     clock = [0.0]
-    monkeypatch.setattr("earmark.realtime.sinks.osc_sink.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("earmark.realtime.sinks.osc.time.monotonic", lambda: clock[0])
     sink = OscSink(make_stream(TAGS), "stage.invalid", 9, top=2, has_branches=False)
     with caplog.at_level(logging.INFO, "earmark"):
         for second in range(7):

@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from earmark.__main__ import main
 from earmark.models.errors import UsageError
-from earmark.realtime.sinks.serve import open_sink
+from earmark.realtime.commands.sink_options.serve import open_sink
 from earmark.realtime.web.address import parse_address
 
 TAGS = ("Dog", "Rain")

@@ -12,11 +12,11 @@ import soundfile
 
 from earmark.__main__ import main
 from earmark.models.errors import UsageError
-from earmark.realtime.broadcast.items import StateChange
-from earmark.realtime.broadcast.queued import QueuedSink
-from earmark.realtime.liveness import Liveness
-from earmark.realtime.sinks.webhook import open_sink
-from earmark.realtime.sinks.webhook_sink import WebhookSink
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.commands.sink_options.webhook import open_sink
+from earmark.realtime.sinks.items import StateChange
+from earmark.realtime.sinks.queued import QueuedSink
+from earmark.realtime.sinks.webhook import WebhookSink
 
 TAGS = ("Dog", "Rain")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.models.background import Background
+from earmark.models.bundle.background import Background
 from earmark.models.errors import AudioError, UsageError
 from earmark.realtime.teaching.clips import ClipSpan
 from earmark.realtime.teaching.embedder import Embedder

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from earmark.realtime.events import TagEvent
-from earmark.realtime.results import WindowResult
+from earmark.models.streaming.results import WindowResult
+from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.web.address import Address
-from earmark.realtime.web.guard import Guard
+from earmark.realtime.web.auth import Guard
 from earmark.realtime.web.server import StreamServer
 
 TAGS = ("Dog", "Rain")

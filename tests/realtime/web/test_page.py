@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from earmark.realtime.broadcast.items import Sounding, StateChange
-from earmark.realtime.liveness import Liveness
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.sinks.items import Sounding, StateChange
 from earmark.realtime.web.answers import PAGE
 
 

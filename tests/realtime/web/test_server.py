@@ -13,11 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import CloseCode
 
 from earmark.models.errors import EarmarkError
-from earmark.realtime.broadcast.items import Gap, Notice, Sounding, StateChange
-from earmark.realtime.broadcast.sink import SinkStatus
-from earmark.realtime.liveness import Liveness
+from earmark.realtime.audio.liveness import Liveness
+from earmark.realtime.sinks.base import SinkStatus
+from earmark.realtime.sinks.items import Gap, Notice, Sounding, StateChange
 from earmark.realtime.web.address import Address
-from earmark.realtime.web.guard import Guard
+from earmark.realtime.web.auth import Guard
 from earmark.realtime.web.server import StreamServer
 
 TAGS = ("Dog", "Rain")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.models.background import read_background
-from earmark.models.bundle import load_bundle
+from earmark.models.bundle.background import read_background
+from earmark.models.bundle.load import load_bundle
 from earmark.models.errors import UsageError
 from earmark.realtime.teaching.embedder import Embedder
 from earmark.training.data import unknown_classes

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.head import Head
-from earmark.models.stacked_head import StackedHead
+from earmark.models.heads import Head, StackedHead
 from earmark.training.learning.calibrate import best_thresholds, fit_calibration, platt_per_tag
 from earmark.training.learning.embeddings import Embeddings
 from earmark.training.learning.head_stage import head_stage

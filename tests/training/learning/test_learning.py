@@ -4,7 +4,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
-from earmark.models.branches import BRANCHES
+from earmark.models.branch import BRANCHES
 from earmark.models.config import TaggerConfig
 from earmark.training.data.training_set import TrainingSet, draw_windows, rarity
 from earmark.training.learning.curves import CurveWriter, read_curve

@@ -1,0 +1,1 @@
+"""Bundles: a model on disk, checked before anything of it is read."""

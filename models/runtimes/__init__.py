@@ -1,0 +1,1 @@
+"""What runs a model: the processor's graphs or torch, behind one protocol."""

@@ -1,0 +1,1 @@
+"""From sound to results: the one engine, for one window and for many."""

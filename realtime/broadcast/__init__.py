@@ -1,1 +1,0 @@
-"""What is heard live, as one stream of items for all who want to know."""

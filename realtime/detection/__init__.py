@@ -1,0 +1,1 @@
+"""Who decides that a tag sounds: smoothing, hysteresis and events."""

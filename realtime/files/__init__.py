@@ -1,0 +1,1 @@
+"""Files of any number: found, read, tagged, and written as records."""

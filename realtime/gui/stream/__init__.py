@@ -1,0 +1,1 @@
+"""What was heard, as it is looked back on."""

@@ -1,1 +1,0 @@
-"""The file that what was heard is kept in: written live, read at any time."""

@@ -1,0 +1,1 @@
+"""What is kept of a live stream as sound: sessions, and clips of events."""
