@@ -4,6 +4,7 @@ import argparse
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
@@ -16,6 +17,34 @@ class CommandModule(Protocol):
 
     def run(self, args: argparse.Namespace) -> int:
         """Do the work and return the exit status."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells wrong usage in one line, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Names defaults where there are any: that an option is not given says nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        is_said = action.default not in (None, False, [], argparse.SUPPRESS)
+        return super()._get_help_string(action) if is_said else action.help
+
+
+class _Version(argparse.Action):
+    """Looks the release up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="say which release this is, and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from earmark.models.release import release
+
+        print(f"earmark {release() or 'of its folder, not installed'}")
+        parser.exit()
 
 
 @dataclass(frozen=True)
@@ -62,18 +91,19 @@ def build_parser(asked: str | None) -> argparse.ArgumentParser:
         asked: Name of the command on the command line, or None. Only its module is imported, so
             that ``earmark --help`` answers at once.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="earmark",
         description="Hear what is sounding: live from a microphone or in files, in four views.",
         epilog="`earmark COMMAND --help` explains a command.",
     )
+    parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(
             name,
             help=command.summary,
             description=command.summary[0].upper() + command.summary[1:] + ".",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Help,
         )
         if name == asked:
             _module_of(command).add_arguments(subparser)
@@ -100,6 +130,21 @@ def _asked(arguments: list[str]) -> str | None:
     return next((word for word in arguments if word in COMMANDS), None)
 
 
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """Return the arguments as the command asked for declares them, or end with a line."""
+    word = arguments[0]
+    if not word.startswith("-") and word not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        _Parser(prog="earmark").error(f"there is no command {word!r}{hint}")
+    args, foreign = build_parser(_asked(arguments)).parse_known_args(arguments)
+    if foreign:
+        _Parser(prog=f"earmark {args.command}").error(f"it does not know {foreign[0]!r}")
+    return args
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -109,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     # Alone, it is the app.
     arguments = arguments or ["app"]
-    args = build_parser(_asked(arguments)).parse_args(arguments)
+    args = _parsed(arguments)
 
     from earmark.models.errors import EarmarkError, UsageError
 
