@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from earmark.models.compiled.graph import Graph
-from earmark.models.compiled.weights import Array, batch_norm
 from earmark.models.errors import CorpusError
+from earmark.models.graphs.graph import Graph
+from earmark.models.graphs.weights import Array, batch_norm
 from earmark.models.timebase import SAMPLE_RATE
 
 #: Classes of AudioSet, in the order of its ``class_labels_indices.csv``.
