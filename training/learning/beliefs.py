@@ -17,6 +17,11 @@ from ..data.corpus import Clip
 # What is left of a teacher's opinion where a collection knows a tag and did not mark it.
 _UNMARKED: Final = 0.3
 
+# Logits of what is believed are taken within these probabilities: labels may be wrong, too.
+_LEAST_BELIEVED: Final = 0.0025
+_MOST_BELIEVED: Final = 0.982
+_LEAST_HEARD: Final = 1e-4
+
 # A name that holds a tag's words lifts what teachers say by this power, from this probability on.
 _NAMED_POWER: Final = 1 / 3
 _NAMED_FROM: Final = 0.02
@@ -37,7 +42,8 @@ def beliefs(
     Args:
         clips: The recordings.
         tags: Labels of the vocabulary.
-        heard: (clips, tags) calibrated probabilities of the teachers for whole recordings.
+        heard: (clips, tags) calibrated probabilities of the teachers for whole recordings; NaN
+            where neither knows a tag, of which then labels alone are believed.
         names: Of each tag, as people say it.
 
     Returns:
@@ -48,7 +54,7 @@ def beliefs(
     known: defaultdict[str, set[int]] = defaultdict(set)
     for clip in clips:
         known[clip.source].update(column[label] for label in clip.labels if label in column)
-    believed = heard.copy()
+    believed = np.nan_to_num(heard)
     words = [_words(f"{tag} {name}") for tag, name in zip(tags, names, strict=True)]
     for row, clip in enumerate(clips):
         if clip.labels:
@@ -60,6 +66,33 @@ def beliefs(
                 if own & hint and believed[row, i] >= _NAMED_FROM:
                     believed[row, i] **= _NAMED_POWER
     return believed
+
+
+def what_and_when(
+    heard: NDArray[np.float32], believed: NDArray[np.float32], share: float
+) -> NDArray[np.float32]:
+    """Return what windows teach: whole recordings say what sounds, the windows when.
+
+    The mean of both as logits. A mean of probabilities keeps a tag that a recording carries in
+    windows where nothing of it is heard, and tells worse in which windows it sounds.
+
+    Args:
+        heard: (windows, tags) calibrated probabilities of the teachers for the windows; NaN where
+            neither knows a tag, of which then what is believed is all.
+        believed: (windows, tags) what is believed of the recordings that the windows are cut from.
+        share: Of what is believed.
+
+    Returns:
+        (windows, tags) float32.
+    """
+    what = _logit(np.clip(believed, _LEAST_BELIEVED, _MOST_BELIEVED))
+    when = _logit(np.clip(heard, _LEAST_HEARD, 1 - _LEAST_HEARD))
+    both = 1 / (1 + np.exp(-(share * what + (1 - share) * when)))
+    return np.asarray(np.where(np.isnan(heard), believed, both), np.float32)
+
+
+def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.log(probabilities / (1 - probabilities)))
 
 
 def _words(text: str) -> set[str]:

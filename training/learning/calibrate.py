@@ -58,7 +58,7 @@ def fit_calibration(head: AnyHead, held_out: Embeddings, negatives: Embeddings) 
 
 
 def platt_per_tag(
-    logits: Tensor, targets: Tensor, clips: Tensor, *, known: Tensor | None = None
+    logits: Tensor, targets: Tensor, clips: Tensor, *, trust: Tensor | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return scale and bias of each tag, drawn to those of all tags the rarer the tag is.
 
@@ -70,7 +70,7 @@ def platt_per_tag(
         logits: (windows, tags).
         targets: (windows, tags), between 0 and 1.
         clips: (windows,) index of each window's clip.
-        known: (windows, tags), whether a target is known; without it all are.
+        trust: (windows, tags), how much each target counts; without it all do.
 
     Source: Platt, "Probabilistic outputs for support vector machines" (1999), as a hierarchical
     model.
@@ -82,8 +82,8 @@ def platt_per_tag(
     own = torch.zeros(2, n_tags, dtype=torch.float64, requires_grad=True)
     spread, shared_spread = torch.tensor([_SPREAD, _SHARED_SPREAD], dtype=torch.float64)[..., None]
     weight = (1 / torch.bincount(clips).clamp(min=1)[clips].double())[:, None]
-    if known is not None:
-        weight = weight * (known | (targets > 0))
+    if trust is not None:
+        weight = weight * trust
     n_clips = len(torch.unique(clips))
     optimizer = torch.optim.LBFGS([shared, own], max_iter=100, line_search_fn="strong_wolfe")
 

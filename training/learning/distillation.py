@@ -102,7 +102,12 @@ def distill(
     labels = [tag.label for tag in tags]
     parents, classes = parents_of(tags, table), class_map(tags, table)
     of_recordings = _fitted(
-        tags, classes, parts["learned"], heard["learned"], np.arange(len(learned))
+        folder / "calibrated-recordings.npz",
+        tags,
+        classes,
+        parts["learned"],
+        heard["learned"],
+        np.arange(len(learned)),
     )
     believed = {
         name: beliefs(
@@ -118,7 +123,12 @@ def distill(
         lambda done, total: progress("seconds heard", done, total),
     )
     of_windows = _fitted(
-        tags, classes, parts["learned"], seconds, np.array([clip for clip, _ in places])
+        folder / "calibrated-windows.npz",
+        tags,
+        classes,
+        parts["learned"],
+        seconds,
+        np.array([clip for clip, _ in places]),
     )
 
     def mixtures(names: Sequence[str], count: int, kept: str, seed: int) -> TrainingSet:
@@ -219,17 +229,22 @@ def class_map(tags: Sequence[Tag], table: TagTable) -> ClassMap:
 
 
 def _fitted(
+    path: Path,
     tags: Sequence[Tag],
     classes: ClassMap,
     clips: Sequence[Clip],
     heard: Heard,
     of_clip: NDArray[np.int64],
 ) -> Ensemble:
-    """Fit the teachers to labels; what a collection never marked is not known to be absent."""
+    """Fit the teachers to labels, once; what a collection never marked may be there."""
+    if path.is_file():
+        return Ensemble.load(path, classes)
     labels = [tag.label for tag in tags]
     marked: dict[str, set[str]] = {}
     for clip in clips:
         marked.setdefault(clip.source, set()).update(clip.labels)
     targets = np.array([[label in clip.labels for label in labels] for clip in clips], np.float32)
     known = np.array([[label in marked[clip.source] for label in labels] for clip in clips])
-    return Ensemble.fit(classes, heard, targets[of_clip], known[of_clip], of_clip)
+    ensemble = Ensemble.fit(classes, heard, targets[of_clip], known[of_clip], of_clip)
+    ensemble.save(path)
+    return ensemble

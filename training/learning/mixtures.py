@@ -33,6 +33,7 @@ from .augment import (
     random_room,
     random_speed,
 )
+from .beliefs import what_and_when
 
 #: Mixtures in one file: what is lost at most when the making of them is interrupted.
 SHARD_WINDOWS: Final = 2_048
@@ -57,7 +58,7 @@ class Opinion(NamedTuple):
     """What teachers say of windows.
 
     Args:
-        probabilities: (windows, tags) float32.
+        probabilities: (windows, tags) float32; NaN for tags that none of them knows.
         features: (windows, features) float32 of one of them.
     """
 
@@ -252,7 +253,7 @@ def _mixture(
     mixed = random_level(mixed, share=settings.level, peaks_db=_PEAKS_DB, generator=generator)
     mixed = mixed.clamp(-1, 1)
     opinion = ask(mixed.numpy())
-    targets = (1 - settings.belief) * opinion.probabilities + settings.belief * beliefs
+    targets = what_and_when(opinion.probabilities, beliefs, settings.belief)
     return mixed, Opinion(at_least_children(targets, parents), opinion.features)
 
 

@@ -36,7 +36,12 @@ def test_what_is_like_no_command_points_to_the_list(capsys) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("file",), ("file", "--no-such-option", "x"), ("live", "--hop", "often"), ("bench", "1")],
+    [
+        ("history", "h.db", "--limit", "many"),
+        ("file", "--no-such-option", "x"),
+        ("live", "--hop", "often"),
+        ("bench", "1"),
+    ],
 )
 def test_wrong_usage_is_one_line_and_a_pointer(capsys, words: tuple[str, ...]) -> None:
     status, out, err = said(capsys, *words)

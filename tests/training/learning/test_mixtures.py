@@ -64,11 +64,13 @@ def test_mixtures_are_seconds_of_sound_within_full_scale(mixtures) -> None:
         assert np.abs(window).max() <= 1
 
 
-def test_what_teachers_do_not_hear_is_believed_by_half(mixtures) -> None:
+def test_what_teachers_do_not_hear_at_all_is_hardly_believed_and_what_is_nowhere_not(
+    mixtures,
+) -> None:
     _, made_ = mixtures
-    assert made_.targets.max() == pytest.approx(0.5, abs=1e-3)
-    assert (made_.targets.max(axis=0) > 0.4).all()
-    assert made_.targets.min() == 0
+    assert (made_.targets.max(axis=0) > 0.03).all()
+    assert made_.targets.max() < 0.1
+    assert made_.targets.min() < 1e-3
 
 
 def test_an_interrupted_making_goes_on_to_the_same_mixtures(tmp_path, mixtures) -> None:
