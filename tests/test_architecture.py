@@ -1,8 +1,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     path for folder in ("models", "realtime", "training") for path in (ROOT / folder).rglob("*.py")
@@ -33,8 +31,3 @@ def test_json_of_files_is_read_within_limits() -> None:
     # The others read what another process of the same program has just written to them.
     own = {"devices.py", "startup.py", "block_tagger.py", "engine.py"}
     assert users_of(r"json\.loads?\(") <= {"json_files.py", *own}
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_one_idea_fits_a_file(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300

@@ -131,8 +131,9 @@ def _notes(folder: Path) -> list[str]:
         " Beside its labels it learned from what a network trained on AudioSet heard in the "
         "training clips; to run, it needs no teacher."
     )
+    is_taught = recipe.needs_teacher or recipe.mixtures.windows
     return [
-        f"Track: **{recipe.track}**.{lesson if recipe.needs_teacher else ''}",
+        f"Track: **{recipe.track}**.{lesson if is_taught else ''}",
         "",
         f"Recipe `{recipe.name}`, seed {recipe.seed}, trained on {clips} clips. Epochs: {epochs}.",
     ]

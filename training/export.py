@@ -67,4 +67,8 @@ def _summary(measured: dict[str, Any]) -> dict[str, object]:
             when: {"brier": found["brier"], "error": found["error"]}
             for when, found in measured["calibration"].items()
         }
+    if "tags" in measured:
+        summary["tags"] = {
+            label: round(found["ap"], 2) for label, found in measured["tags"].items()
+        }
     return summary

@@ -11,7 +11,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", nargs="?", type=Path, default=None, help="folder; without it: the shipped one"
     )
-    parser.add_argument("--tags", action="store_true", help="list its tags with their thresholds")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
@@ -33,21 +32,20 @@ def run(args: argparse.Namespace) -> int:
         return 0
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{metadata.name}[/bold], made {metadata.created}, in {folder}")
-    console.print(f"{len(base.vocabulary)} tags, from windows of 1 s at 16 kHz", markup=False)
+    console.print(
+        f"{len(base.vocabulary)} tags (`earmark tags`), from windows of 1 s at 16 kHz", markup=False
+    )
     if taught:
         names = ", ".join(tag.name for tag in taught)
         console.print(f"and {len(taught)} taught by you: {names}", markup=False)
-    for title, part in (("trained on", metadata.sources), ("measured", metadata.metrics)):
+    # What is measured of each tag, `earmark tags` lists.
+    metrics = {name: value for name, value in metadata.metrics.items() if name != "tags"}
+    for title, part in (("trained on", metadata.sources), ("measured", metrics)):
         console.print(f"\n[bold]{title}[/bold]")
         for name, value in part.items():
             console.print(f"  {_spaced(name)}: {_listed(value)}", markup=False)
         if not part:
             console.print("  nothing is said of it")
-    if args.tags:
-        thresholds = metadata.calibration.thresholds
-        rows = zip(metadata.vocabulary, metadata.vocabulary.audioset_ids, thresholds, strict=True)
-        for tag, audioset_id, threshold in rows:
-            console.print(f"{threshold:5.2f}  {audioset_id:12}  {tag}", markup=False)
     return 0
 
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "teach": Command("earmark.realtime.commands.teach", "add tags of your own from a few clips"),
     "devices": Command("earmark.realtime.commands.devices", "list input devices"),
     "info": Command("earmark.realtime.commands.info", "describe a bundle and how good it is"),
+    "tags": Command("earmark.realtime.commands.tags", "list what a bundle can hear, and how well"),
     "bench": Command("earmark.realtime.commands.bench", "measure how fast it is on this machine"),
     "doctor": Command("earmark.realtime.commands.doctor", "check audio, GPU and bundle"),
     "train": Command("earmark.training.train", "train a recipe on a data set"),

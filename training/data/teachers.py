@@ -1,23 +1,26 @@
 """Two networks trained on AudioSet, asked what they hear: mn04 and YAMNet. Neither ever ships."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from earmark.models.errors import CorpusError, EarmarkError
-from earmark.models.timebase import SAMPLE_RATE, WINDOW_SAMPLES
+from earmark.models.timebase import WINDOW_SAMPLES
 
-from . import efficientat
 from .corpus import Clip
+from .efficientat import Mn04
 from .training_set import cut_windows, places_of
+from .yamnet import Yamnet
 
-_YAMNET_SAMPLES: Final = 15_600  # 0.975 s
+#: Classes of each teacher.
+N_MN04: Final = 527
+N_YAMNET: Final = 521
 
 # Probabilities are read as logits within these bounds: the last digits of a teacher say nothing.
 _LEAST: Final = 1e-4
@@ -57,6 +60,7 @@ class Heard:
     @classmethod
     def joined(cls, parts: Sequence["Heard"]) -> Self:
         """Return the sounds of all parts, one after the other."""
+        parts = parts or [cls(*(np.zeros((0, n), np.float32) for n in (N_MN04, N_YAMNET, 0)))]
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in _PARTS))
 
 
@@ -67,30 +71,21 @@ class Teachers:
         files: Where they lie.
 
     Raises:
-        CorpusError: If a file is missing or holds something else.
-        EarmarkError: If what runs YAMNet is not installed.
+        CorpusError: If a file is missing or holds something else, or what runs YAMNet is not
+            installed.
     """
 
     def __init__(self, files: TeacherFiles) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise EarmarkError(
-                "YAMNet needs ai-edge-litert, which is not installed: pip install 'earmark[train]'"
-            ) from error
-        self._mn04 = efficientat.read_mn04(files.mn04).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
-        if not files.yamnet.is_file():
-            raise CorpusError(f"there is no YAMNet {files.yamnet}")
-        self._yamnet = Interpreter(str(files.yamnet), num_threads=1)
-        self._yamnet.allocate_tensors()
-        self._entry = self._yamnet.get_input_details()[0]["index"]
-        self._output = self._yamnet.get_output_details()[0]["index"]
+        self._mn04 = Mn04(files.mn04)
+        self._yamnet = Yamnet(files.yamnet)
 
     def windows(self, windows: NDArray[np.float32]) -> Heard:
         """Return what both hear in seconds of sound, (windows, 16000) at 16 kHz."""
-        logits, features = self._ask_mn04(windows)
-        scores = np.stack([self._ask_yamnet(window) for window in windows])
-        return Heard(mn04=logits, yamnet=_logit(scores), features=features)
+        # Neither holds the interpreter's lock while it computes: each may have a core of its own.
+        with ThreadPoolExecutor(1) as beside:
+            scores = beside.submit(self._yamnet.hear, windows)
+            logits, features = self._mn04.hear(windows)
+            return Heard(_bounded(logits), _logit(scores.result()), features)
 
     def recording(self, waveform: NDArray[np.float32]) -> Heard:
         """Return what both hear in a whole recording: mn04 in all of it, YAMNet in its seconds.
@@ -101,26 +96,11 @@ class Teachers:
             waveform: (samples,) at 16 kHz.
         """
         whole = np.pad(waveform, (0, max(0, WINDOW_SAMPLES - len(waveform))))
-        logits, features = self._ask_mn04(whole[None])
-        seconds = range(0, len(whole) - WINDOW_SAMPLES + 1, WINDOW_SAMPLES)
-        scores = np.mean([self._ask_yamnet(whole[start:]) for start in seconds], axis=0)
-        return Heard(logits, _logit(scores)[None], features)
-
-    @torch.inference_mode()
-    def _ask_mn04(
-        self, waveforms: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        import soxr
-
-        faster = soxr.resample(waveforms.T, SAMPLE_RATE, efficientat.SAMPLE_RATE).T
-        logits, features = self._mn04(torch.from_numpy(np.ascontiguousarray(faster)))
-        return np.clip(logits.numpy(), _logit(_LEAST), -_logit(_LEAST)), features.numpy()
-
-    def _ask_yamnet(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._yamnet.set_tensor(self._entry, waveform[:_YAMNET_SAMPLES])
-        self._yamnet.invoke()
-        scores: NDArray[np.float32] = self._yamnet.get_tensor(self._output)[0]
-        return scores.copy()
+        n_seconds = len(whole) // WINDOW_SAMPLES
+        seconds = whole[: n_seconds * WINDOW_SAMPLES].reshape(n_seconds, WINDOW_SAMPLES)
+        logits, features = self._mn04.hear(whole[None])
+        scores = self._yamnet.hear(seconds).mean(axis=0)
+        return Heard(_bounded(logits), _logit(scores)[None], features)
 
 
 class OpinionFile:
@@ -133,6 +113,7 @@ class OpinionFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, Heard] = {}
+        self._unsaved = 0
         if path.is_file():
             with np.load(path) as arrays:
                 first = arrays["first"]
@@ -177,10 +158,12 @@ class OpinionFile:
         for done, (key, waveform) in enumerate(zip(keys, waveforms, strict=True), start=1):
             if key not in self._known:
                 self._known[key] = ask(waveform)
-                if done % _SAVE_EVERY == 0:
-                    self._save()
+                self._unsaved += 1
+            if self._unsaved == _SAVE_EVERY:
+                self._save()
             progress(done, len(keys))
-        self._save()
+        if self._unsaved:
+            self._save()
         return Heard.joined([self._known[key] for key in keys])
 
     def _save(self) -> None:
@@ -198,8 +181,14 @@ class OpinionFile:
             **{part: getattr(joined, part).astype(np.float16) for part in _PARTS},
         )
         os.replace(beside, self._path)
+        self._unsaved = 0
 
 
-def _logit(probabilities: NDArray[np.float32] | float) -> NDArray[np.float32]:
+def _logit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     bounded = np.clip(probabilities, _LEAST, 1 - _LEAST)
     return np.asarray(np.log(bounded / (1 - bounded)), np.float32)
+
+
+def _bounded(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    most = math.log((1 - _LEAST) / _LEAST)
+    return np.clip(logits, -most, most)

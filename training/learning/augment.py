@@ -163,7 +163,7 @@ def random_codec(waveform: Tensor, *, share: float, generator: np.random.Generat
             SAMPLE_RATE,
             format=kind,
             subtype=subtype,
-            compression_level=float(generator.uniform(0.5, 1.0)),
+            compression_level=float(generator.uniform(0.5, 0.95)),
         )
         file.seek(0)
         samples = soundfile.read(file, dtype="float32")[0][: waveform.shape[1]]

@@ -218,10 +218,8 @@ def test_devices_are_listed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_info_describes_a_bundle(tiny_bundle_folder, capsys) -> None:
-    assert main(["info", str(tiny_bundle_folder), "--tags"]) == 0
-    text = capsys.readouterr().out
-    assert "5 tags" in text
-    assert "/m/0bt9lr" in text
+    assert main(["info", str(tiny_bundle_folder)]) == 0
+    assert "5 tags" in capsys.readouterr().out
     assert main(["info", str(tiny_bundle_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sample_rate"] == 16_000
 

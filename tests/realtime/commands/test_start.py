@@ -31,7 +31,7 @@ sys.exit(status)
     "words",
     [
         ("info",),
-        ("info", str(shipped_bundle()), "--tags"),
+        ("tags", str(shipped_bundle())),
         ("file", str(DEMO), "--hop", "1", "--device", "cpu"),
         ("live", str(DEMO), "--duration", "1.5", "--device", "cpu"),
     ],
