@@ -26,7 +26,7 @@ PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Those that need no hardware, no network and no more than seconds; the others are parsed.
-RUN = ("file", "history", "teach", "info")
+RUN = ("file", "history", "teach", "tags", "info")
 NOT_RUN = ("--engine ray", "teach --again")
 
 
@@ -107,6 +107,7 @@ def workplace(tmp_path: Path, night: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", blocks_that_run())
 def test_commands_that_are_shown_run(
     calls: list[str], workplace: Path, monkeypatch: pytest.MonkeyPatch
