@@ -1,5 +1,6 @@
 """Audio files as streams of 16 kHz mono blocks, whatever their format, rate and length."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -85,7 +86,7 @@ class SoundReader:
             yield rest
 
     def _open_soundfile(self) -> tuple[Blocks, float]:
-        file = soundfile.SoundFile(self.path)
+        file = soundfile.SoundFile(_name_for_c(self.path))
         check_rate(file.samplerate, str(self.path))
         if file.frames < 1 << 60:  # libsndfile's word for "not known" is the largest number
             self.expected_seconds = file.frames / file.samplerate
@@ -123,7 +124,9 @@ class SoundReader:
             "FLAC"
         )
         try:
-            container = av.open(str(self.path))
+            name = _name_for_c(self.path)
+            # FFmpeg takes names as text alone; a file that is open needs none.
+            container = av.open(name if isinstance(name, str) else self.path.open("rb"))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise AudioError(refusal) from error
         if not container.streams.audio:
@@ -165,3 +168,13 @@ class SoundReader:
         return AudioError(
             f"{self.path} breaks off after {seconds:.2f} s ({why}); what comes before it was used"
         )
+
+
+def _name_for_c(path: Path) -> str | bytes:
+    """Return the name of a file; as bytes where it is not UTF-8, which text cannot hold."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return name
