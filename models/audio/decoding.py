@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from earmark.models.errors import AudioError
 
+from .joined import Part, part_starts
 from .resampling import StreamResampler, check_rate, mixed_down
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _BLOCK_SECONDS = 0.9
 
 # Of a block, all channels together.
 _MOST_VALUES = 1 << 20
+
+# A WAV of this size that states no sound has lost the length of it; below it is but a header.
+_LARGEST_EMPTY_WAV = 1_024
 
 # FLAC and WAV state their length exactly; others only guess, and are not to be held to it.
 _EXACT_FORMATS = {"FLAC", "WAV", "WAVEX", "AIFF", "W64", "RF64", "CAF"}
@@ -88,9 +93,49 @@ class SoundReader:
     def _open_soundfile(self) -> tuple[Blocks, float]:
         file = soundfile.SoundFile(_name_for_c(self.path))
         check_rate(file.samplerate, str(self.path))
-        if file.frames < 1 << 60:  # libsndfile's word for "not known" is the largest number
+        if self._is_open_ended(file):
+            file.close()
+            return self._open_av()
+        starts = part_starts(self.path, file.format)
+        if len(starts) > 1:
+            return self._joined_blocks(file, starts), float(file.samplerate)
+        if file.frames < 1 << 60:
             self.expected_seconds = file.frames / file.samplerate
         return self._soundfile_blocks(file), float(file.samplerate)
+
+    def _is_open_ended(self, file: soundfile.SoundFile) -> bool:
+        """Return whether a header was never finished, which libsndfile takes at its word."""
+        if file.format == "FLAC":
+            return bool(file.frames >= 1 << 60)  # its word for "not known" is the largest number
+        return (
+            file.format in ("WAV", "WAVEX")
+            and not file.frames
+            and self.path.stat().st_size > _LARGEST_EMPTY_WAV
+        )
+
+    def _joined_blocks(self, file: soundfile.SoundFile, starts: list[int]) -> Blocks:
+        rate, channels = file.samplerate, file.channels
+        file.close()
+        read = 0
+        for start, end in pairwise([*starts, self.path.stat().st_size]):
+            part = Part(self.path, start, end)
+            try:
+                stream = soundfile.SoundFile(part)
+            except soundfile.LibsndfileError as error:
+                part.close()
+                raise self._broken_off(read / rate, str(error)) from error
+            if (stream.samplerate, stream.channels) != (rate, channels):
+                stream.close()
+                part.close()
+                raise self._broken_off(
+                    read / rate, "what is joined to it has another rate or number of channels"
+                )
+            try:
+                for block in self._soundfile_blocks(stream):
+                    read += len(block)
+                    yield block
+            finally:
+                part.close()
 
     def _soundfile_blocks(self, file: soundfile.SoundFile) -> Blocks:
         read = 0
