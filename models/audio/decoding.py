@@ -15,6 +15,7 @@ from earmark.models.errors import AudioError
 
 from .joined import Part, part_starts
 from .resampling import StreamResampler, check_rate, mixed_down
+from .stated_length import ends_as_ogg, stated_length
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -33,6 +34,11 @@ _MOST_VALUES = 1 << 20
 
 # A WAV of this size that states no sound has lost the length of it; below it is but a header.
 _LARGEST_EMPTY_WAV = 1_024
+
+_LEAST_MISSING_SECONDS = 0.01
+
+# Of a stream's stated length: encoders pad, and count the padding or not.
+_LEAST_MISSING_ENCODED_SECONDS = 0.3
 
 # FLAC and WAV state their length exactly; others only guess, and are not to be held to it.
 _EXACT_FORMATS = {"FLAC", "WAV", "WAVEX", "AIFF", "W64", "RF64", "CAF"}
@@ -159,6 +165,18 @@ class SoundReader:
             if file.format in _EXACT_FORMATS and read < file.frames < 1 << 60:
                 stated = f"it states {file.frames / file.samplerate:.2f} s"
                 raise self._broken_off(read / file.samplerate, stated)
+            self._check_end(file.format, read / file.samplerate)
+
+    def _check_end(self, form: str, seconds: float) -> None:
+        """Raise if the header states more than there is: readers take what is there for all."""
+        length = stated_length(self.path, form)
+        if length is not None and 0 < length.found < length.stated:
+            stated = seconds * length.stated / length.found
+            # Some programs are wrong about it by a few bytes.
+            if stated - seconds >= _LEAST_MISSING_SECONDS:
+                raise self._broken_off(seconds, f"it states {stated:.2f} s")
+        if form == "OGG" and not ends_as_ogg(self.path):
+            raise self._broken_off(seconds, "it has no end mark")
 
     def _open_av(self) -> tuple[Blocks, float]:
         import av
@@ -208,6 +226,13 @@ class SoundReader:
                     yield np.ascontiguousarray(block, np.float32)
                 if frame is None:
                     break
+            # It reads some files that soundfile refuses as soon as their end is missing.
+            self._check_end(container.format.name.upper(), read / rate)
+            # Only an index states the length of a track; elsewhere it is guessed.
+            if "mp4" in container.format.name and stream.duration and stream.time_base:
+                stated = float(stream.duration * stream.time_base)
+                if stated - read / rate >= _LEAST_MISSING_ENCODED_SECONDS:
+                    raise self._broken_off(read / rate, f"it states {stated:.2f} s")
 
     def _broken_off(self, seconds: float, why: str) -> AudioError:
         return AudioError(
