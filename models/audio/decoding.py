@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AUDIO_SUFFIXES = frozenset(
     {f".{name.lower()}" for name in soundfile.available_formats() if name != "RAW"}
     | {".aif", ".m4a", ".mp4", ".aac", ".opus", ".oga", ".webm", ".mkv", ".wma", ".mov", ".3gp"}
+    | {".wv", ".tta", ".mka", ".ac3", ".flv", ".spx", ".ts", ".aifc", ".m4b", ".avi", ".amr"}
+    | {".mp2", ".ape", ".bwf", ".snd"}
 )
 
 # After each block the library seeks to where it is, for FLAC as much work as half a second of it.
