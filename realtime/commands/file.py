@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from earmark.models.errors import UsageError
+    from earmark.realtime.files.names import shown
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_engine_bundle(args)
     failures += files.tag(found, bundle, _record_options(args, bundle))
     for failure in failures:
-        print(f"earmark: {failure}", file=sys.stderr)
+        print(f"earmark: {shown(failure)}", file=sys.stderr)
     return 1 if failures else 0
 
 

@@ -14,6 +14,7 @@ from earmark.models.audio.pcm import PcmFormat, PcmReader
 from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError
 from earmark.realtime.files.inputs import InputFile
+from earmark.realtime.files.names import shown
 from earmark.realtime.files.open_outputs import OpenOutputs
 from earmark.realtime.files.outputs import Outputs
 from earmark.realtime.files.pipeline import Tagged, tag_recordings
@@ -104,5 +105,5 @@ def _write(
             problems[item.name] += recording.problems
             bars.finish(1)
             if recording.samples and count == 0 and kind == "events":
-                bars.tell(f"{item.name}: nothing above the thresholds")
+                bars.tell(f"{shown(item.name)}: nothing above the thresholds")
     return [problem for item in inputs for problem in problems[item.name]]

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from earmark.models.audio.block_reader import BlockReader
 from earmark.models.timebase import samples_to_seconds
+from earmark.realtime.files.names import shown
 
 
 class MeasuredReader(BlockReader, Protocol):
@@ -52,7 +53,7 @@ class ReadingBars:
 
     def tell(self, line: str) -> None:
         """Write a line above the bars."""
-        self._bars.console.print(line, highlight=False, soft_wrap=True)
+        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def watched(self, name: str, reader: MeasuredReader) -> BlockReader:
         """Return a reader that moves a bar of its own as it is read."""
@@ -67,7 +68,7 @@ class _Watched:
         self.non_finite = 0
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        task = self._bars.add_task(self._name, total=self._reader.expected_seconds)
+        task = self._bars.add_task(shown(self._name), total=self._reader.expected_seconds)
         try:
             for block in self._reader:
                 self.non_finite = self._reader.non_finite

@@ -64,5 +64,8 @@ def _in_folder(folder: Path) -> list[InputFile]:
     return [
         InputFile(str(path), path, path.relative_to(folder))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix.lower() in AUDIO_SUFFIXES
+        # What macOS calls `._x.wav` holds the attributes of x.wav, and no sound.
+        if path.is_file()
+        and path.suffix.lower() in AUDIO_SUFFIXES
+        and not path.name.startswith("._")
     ]

@@ -17,7 +17,13 @@ class Writer:
 
     def write(self, record: Record) -> None:
         """Write a record."""
-        self._stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        line = json.dumps(record, ensure_ascii=False)
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            # A name with bytes that are not UTF-8: in escapes it is read back as it is.
+            line = json.dumps(record)
+        self._stream.write(line + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ Source: Raven Pro manual, "Selection tables".
 from typing import Final, TextIO
 
 from earmark.models.timebase import SAMPLE_RATE
+from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind
@@ -46,7 +47,7 @@ class Writer:
             f"{SAMPLE_RATE / 2:.1f}",
             record["tag"],
             record["peak"],
-            record["file"],
+            shown(str(record["file"])),
         )
         self._stream.write("\t".join(" ".join(str(field).split()) for field in fields) + "\n")
         self._stream.flush()

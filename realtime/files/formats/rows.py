@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from earmark.models.config import BRANCH_NAMES
+from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind
@@ -18,6 +19,7 @@ COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
 
 def rows_of(record: Record, kind: Kind) -> Iterator[Record]:
     """Give the rows of a record; each has a value for each of its kind's ``COLUMNS``."""
+    record = {**record, "file": shown(str(record["file"]))}
     if kind == "events":
         yield record
         return

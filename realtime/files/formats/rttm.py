@@ -6,6 +6,7 @@ Source: NIST, "Rich Transcription evaluation plan" (2009), appendix A.
 from pathlib import PurePath
 from typing import TextIO
 
+from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind
@@ -21,7 +22,7 @@ class Writer:
     def write(self, record: Record) -> None:
         """Write an event."""
         start, end = float(str(record["start"])), float(str(record["end"]))
-        file = _field(PurePath(str(record["file"])).stem)
+        file = _field(shown(PurePath(str(record["file"])).stem))
         self._stream.write(
             f"SPEAKER {file} 1 {start:.3f} {end - start:.3f} <NA> <NA> {_field(record['tag'])} "
             f"{record['peak']} <NA>\n"

@@ -4,9 +4,11 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from earmark.models.config import BRANCH_NAMES
 from earmark.realtime.detection.labels import label_of
+from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind
@@ -58,8 +60,9 @@ class Writer:
                 when = [""] * len(when)
 
     def _new_table(self, record: Record) -> Table:
+        name = shown(str(record["file"]))
         length = f"  ({_clock(record['duration'])})" if "duration" in record else ""
-        table = Table(title=f"{record['file']}{length}", title_justify="left", title_style="bold")
+        table = Table(title=Text(name + length, "bold"), title_justify="left")
         columns: tuple[str, ...] = ("tag", "all four", *BRANCH_NAMES)
         if self._kind == "windows":
             columns = ("start", *columns)

@@ -139,3 +139,32 @@ def test_killed_run_loses_and_repeats_nothing(tiny_bundle_folder, folder, noise,
 def test_wrong_usage_is_told(tiny_bundle_folder, folder, capsys, more, message) -> None:
     assert main(words(tiny_bundle_folder, folder, *more)) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
+def test_name_that_is_not_utf_8_is_tagged_like_the_others(
+    tiny_bundle_folder, folder, tmp_path, capsys, form: str
+) -> None:
+    os.rename(folder / "2.wav", os.fsencode(folder) + b"/2\xff.wav")
+    bad = os.fsdecode(os.fsencode(folder) + b"/2\xff.wav")
+    options = words(tiny_bundle_folder, folder, "--format", form)
+    assert main(options) == 0
+    text = capsys.readouterr().out
+    text.encode("utf-8")
+    if form == "jsonl":
+        assert bad in {json.loads(line)["file"] for line in text.splitlines()}
+    else:
+        assert "2\\xff.wav" in text
+    output = tmp_path / "out"
+    assert main([*options, "--output", str(output)]) == 0
+    assert sum(path.is_file() for path in output.rglob("*")) == 5
+
+
+def test_name_of_a_failed_file_cannot_steer_the_terminal(
+    tiny_bundle_folder, folder, capsys
+) -> None:
+    (folder / "6\x1b[31m.wav").write_bytes(b"no sound")
+    assert main(words(tiny_bundle_folder, folder)) == 1
+    told = capsys.readouterr().err
+    assert "\x1b" not in told
+    assert "6\\x1b[31m.wav is not an audio file" in told
