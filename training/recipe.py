@@ -53,6 +53,7 @@ class DataSettings:
     minimum_clips: int = 8  # a tag needs as many training clips
     stated_licence_only: bool = True
     share: float = 1.0  # of the recordings that are left to learn from
+    all_tags: bool = False  # beside labels: what teachers agree on, and FSD50K's vocabulary
     negatives: int = 0  # made-up clips of silence, hum and faint noise, which carry no tag
 
 

@@ -1,6 +1,6 @@
 """From labels, a pool and teachers to what a run learns: tags, and mixtures with targets."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from ..data.negatives import negative_clips
 from ..data.tags import TagTable, propagate, read_tag_table
 from ..data.teachers import Heard, OpinionFile, TeacherFiles, Teachers
 from ..data.training_set import TrainingSet, places_of
-from ..recipe import Recipe
+from ..recipe import DataSettings, Recipe
 from .beliefs import agreement, beliefs, tags_with_evidence
 from .ensemble import ClassMap, Ensemble
 from .mixtures import Sounds, make_mixtures
@@ -94,11 +94,10 @@ def distill(
     }
     tags = _tags_of(
         [*parts["learned"], *parts["pool"]],
-        heard["learned"],
-        heard["pool"],
+        [heard["learned"], heard["pool"]],
+        labelled,
         table,
-        keep={*fsd50k_labels(), *labelled},
-        minimum=recipe.data.minimum_clips,
+        recipe.data,
     )
     labels = [tag.label for tag in tags]
     parents, classes = parents_of(tags, table), class_map(tags, table)
@@ -194,25 +193,28 @@ def _held_out_pool(pool: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Cl
 
 def _tags_of(
     clips: Sequence[Clip],
-    labelled: Heard,
-    pooled: Heard,
+    heard: Sequence[Heard],
+    labelled: TagVocabulary,
     table: TagTable,
-    *,
-    keep: Container[str],
-    minimum: int,
+    settings: DataSettings,
 ) -> list[Tag]:
-    """Return the tags that labels or agreeing teachers are evidence of, and all that are kept.
+    """Return the tags that enough recordings are labelled with, and others as the settings say.
 
-    The tags of FSD50K's vocabulary are kept whatever the evidence: people ask for them.
+    With ``all_tags`` these are what teachers agree on in enough recordings and FSD50K's whole
+    vocabulary, whatever the evidence: people ask for them.
     """
-    candidates = list(table.tags.values())
-    classes = class_map(candidates, table)
-    logits = np.concatenate([classes.logits(heard) for heard in (labelled, pooled)], axis=1)
-    sure = 1 / (1 + np.exp(-logits))
-    known = tags_with_evidence(
-        clips, [tag.label for tag in candidates], agreement(sure[0], sure[1]), minimum
-    )
-    return [tag for tag in candidates if tag.label in keep or tag.label in known]
+    foreign = [Tag(label, label) for label in labelled if label not in table.tags]
+    candidates = [*table.tags.values(), *foreign]
+    keep = set(labelled)
+    if settings.all_tags:
+        classes = class_map(candidates, table)
+        logits = np.concatenate([classes.logits(part) for part in heard], axis=1)
+        first, second = 1 / (1 + np.exp(-logits))
+        labels = [tag.label for tag in candidates]
+        agreed = agreement(first, second)
+        keep |= set(tags_with_evidence(clips, labels, agreed, settings.minimum_clips))
+        keep |= set(fsd50k_labels())
+    return [tag for tag in candidates if tag.label in keep]
 
 
 def class_map(tags: Sequence[Tag], table: TagTable) -> ClassMap:

@@ -119,17 +119,20 @@ class Ensemble:
         scales: list[NDArray[np.float32]] = []
         biases: list[NDArray[np.float32]] = []
         for logits in classes.logits(heard):
+            scale, bias = np.ones((2, len(classes.mn04)), np.float32) * [[1], [0]]
             fitted = (targets.sum(axis=0) > 0) & np.isfinite(logits[0])
-            scale, bias = platt_per_tag(
-                torch.from_numpy(logits[:, fitted]),
-                torch.from_numpy(targets[:, fitted]),
-                torch.from_numpy(clips),
-                trust=torch.from_numpy(trust[:, fitted]),
-            )
-            for all_, own in ((scales, scale), (biases, bias)):
-                values = np.full(len(fitted), np.median(own), np.float32)
-                values[fitted] = own
-                all_.append(values)
+            if fitted.any():
+                own = platt_per_tag(
+                    torch.from_numpy(logits[:, fitted]),
+                    torch.from_numpy(targets[:, fitted]),
+                    torch.from_numpy(clips),
+                    trust=torch.from_numpy(trust[:, fitted]),
+                )
+                for values, of_fitted in zip((scale, bias), own, strict=True):
+                    values[:] = np.median(of_fitted)
+                    values[fitted] = of_fitted
+            scales.append(scale.astype(np.float32))
+            biases.append(bias.astype(np.float32))
         return cls(classes, np.stack(scales), np.stack(biases))
 
     def probabilities(self, heard: Heard) -> NDArray[np.float32]:

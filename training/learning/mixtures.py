@@ -150,7 +150,6 @@ def make_mixtures(
     count: int,
     folder: Path,
     seed: int,
-    shard_windows: int = SHARD_WINDOWS,
     progress: Progress = lambda done, total: None,
 ) -> TrainingSet:
     """Return mixtures and what each teaches, from disk as far as they are there.
@@ -160,13 +159,13 @@ def make_mixtures(
         ask: The teachers.
         parents: (tags, tags), whether the second is above the first: at least as likely.
         settings: How sounds are drawn and changed.
-        count: How many, rounded up to whole files.
+        count: How many, rounded up to whole batches of 64, and files of ``SHARD_WINDOWS``.
         folder: Where they are kept; an interrupted making goes on there.
         seed: Same seed, same sounds: same mixtures.
-        shard_windows: Mixtures in one file, a multiple of 64.
         progress: Told mixtures made and mixtures in all.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    shard_windows = min(SHARD_WINDOWS, -(-count // _AT_ONCE) * _AT_ONCE)
     n_shards = -(-count // shard_windows)
     weights = sounds.weights(settings)
     for shard in range(n_shards):

@@ -44,10 +44,9 @@ def made(folder: Path, ask=deaf, settings: MixtureSettings = SETTINGS):
         ask,
         np.zeros((2, 2), bool),
         settings,
-        count=1,
+        count=250,
         folder=folder,
         seed=3,
-        shard_windows=256,
     )
 
 
