@@ -13,14 +13,9 @@ from numpy.typing import NDArray
 
 from earmark.models.timebase import WINDOW_SAMPLES
 
+from . import efficientat, yamnet
 from .corpus import Clip
-from .efficientat import Mn04
 from .training_set import cut_windows, places_of
-from .yamnet import Yamnet
-
-#: Classes of each teacher.
-N_MN04: Final = 527
-N_YAMNET: Final = 521
 
 # Probabilities are read as logits within these bounds: the last digits of a teacher say nothing.
 _LEAST: Final = 1e-4
@@ -60,7 +55,8 @@ class Heard:
     @classmethod
     def joined(cls, parts: Sequence["Heard"]) -> Self:
         """Return the sounds of all parts, one after the other."""
-        parts = parts or [cls(*(np.zeros((0, n), np.float32) for n in (N_MN04, N_YAMNET, 0)))]
+        sizes = (efficientat.N_CLASSES, yamnet.N_CLASSES, 0)
+        parts = parts or [cls(*(np.zeros((0, n), np.float32) for n in sizes))]
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in _PARTS))
 
 
@@ -76,8 +72,8 @@ class Teachers:
     """
 
     def __init__(self, files: TeacherFiles) -> None:
-        self._mn04 = Mn04(files.mn04)
-        self._yamnet = Yamnet(files.yamnet)
+        self._mn04 = efficientat.Mn04(files.mn04)
+        self._yamnet = yamnet.Yamnet(files.yamnet)
 
     def windows(self, windows: NDArray[np.float32]) -> Heard:
         """Return what both hear in seconds of sound, (windows, 16000) at 16 kHz."""

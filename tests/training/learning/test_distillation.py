@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from earmark.__main__ import main
 from earmark.models.bundle.load import load_bundle
-from earmark.training.data.teachers import N_MN04, N_YAMNET, Heard
+from earmark.training.data import efficientat, yamnet
+from earmark.training.data.teachers import Heard
 from earmark.training.learning import distillation
 
 from ..conftest import FREQUENCIES, write_csv, write_tone
@@ -58,10 +59,10 @@ class PitchTeachers:
     def windows(self, windows: NDArray[np.float32]) -> Heard:
         self.asked += len(windows)
         loudest = np.abs(np.fft.rfft(windows)).argmax(axis=1)
-        logits = np.full((len(windows), N_MN04), -6.0, np.float32)
+        logits = np.full((len(windows), efficientat.N_CLASSES), -6.0, np.float32)
         logits[:, SPEECH] = np.where(loudest < 400, 0, -6)
         features = np.stack([loudest, np.ones_like(loudest), -loudest], axis=1)
-        return Heard(logits, logits[:, :N_YAMNET], features.astype(np.float32))
+        return Heard(logits, logits[:, : yamnet.N_CLASSES], features.astype(np.float32))
 
     def recording(self, waveform: NDArray[np.float32]) -> Heard:
         return self.windows(np.pad(waveform, (0, 16_000))[None, :16_000])
