@@ -191,7 +191,7 @@ class SoundReader:
         try:
             name = _name_for_c(self.path)
             # FFmpeg takes names as text alone; a file that is open needs none.
-            container = av.open(name if isinstance(name, str) else self.path.open("rb"))
+            container = av.open(name if isinstance(name, str) else self.path.open("rb"), "r")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise AudioError(refusal) from error
         if not container.streams.audio:

@@ -51,6 +51,7 @@ class Outputs:
         self._folder = folder
         self._overwrite = overwrite
         self._resume = resume
+        self._lock: int | None = None
         self._shared: RecordWriter | None = None
         self._claimed: dict[Path, str] = {}
 
@@ -59,6 +60,9 @@ class Outputs:
             self._shared = GuardedWriter(
                 sys.stdout, lambda: open_writer(self._form, sys.stdout, self._kind)
             )
+        else:
+            _made(self._folder)
+            self._lock = _locked(self._folder)
         return self
 
     def __exit__(
@@ -67,6 +71,8 @@ class Outputs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
         # After a failure there is nothing to add to.
         if self._shared is not None and kind is None:
             self._shared.close()
@@ -95,9 +101,12 @@ class Outputs:
             return
         self.claim(item)
         path = self._path_for(item)
-        beside = path.with_name(path.name + ".part")
+        # No other program calls its files so: what is there was left by a run that was killed.
+        beside = path.with_name(f".{path.name}.earmark-part")
         try:
             _made(path.parent)
+            with suppress(OSError):  # a link would be followed to somebody's file
+                beside.unlink()
             with written_file(self._form, beside, self._kind, metadata) as writer:
                 yield writer
             _rename(beside, path)
@@ -140,6 +149,36 @@ def _made(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder until what is returned is closed, or the process ends.
+
+    Returns:
+        None where folders cannot be locked: on Windows, and on some network drives.
+
+    Raises:
+        OutputError: If another run has it.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    descriptor = None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        raise OutputError(
+            f"another run writes to {folder}; wait for its end, or give another --output"
+        ) from error
+    except OSError:
+        if descriptor is not None:
+            os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _rename(beside: Path, path: Path) -> None:

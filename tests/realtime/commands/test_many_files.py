@@ -101,7 +101,7 @@ def test_resumed_run_does_only_what_is_missing(
     (output / "night" / "3.wav.jsonl").unlink()
     (output / "0.wav.jsonl").write_text("done earlier\n")
     # What a kill leaves of a recording that was being written.
-    (output / "night" / "3.wav.jsonl.part").write_text('{"file": "cut')
+    (output / "night" / ".3.wav.jsonl.earmark-part").write_text('{"file": "cut')
     capsys.readouterr()
     assert main([*command, "--resume"]) == 0
     assert "4 of 5 are done" in capsys.readouterr().err
@@ -114,7 +114,7 @@ def test_killed_run_loses_and_repeats_nothing(tiny_bundle_folder, folder, noise,
     output = tmp_path / "out"
     command = words(tiny_bundle_folder, folder, "--threads", 1, "--output", output)
     with subprocess.Popen([sys.executable, "-m", "earmark", *command], env=os.environ) as process:
-        part = output / "zz.wav.jsonl.part"
+        part = output / ".zz.wav.jsonl.earmark-part"
         while not part.exists() or not part.stat().st_size:
             assert process.poll() is None, "it ended before it could be killed"
         process.send_signal(signal.SIGKILL)
