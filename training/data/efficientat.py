@@ -5,8 +5,8 @@ transformer-to-CNN knowledge distillation" (ICASSP 2023); the checkpoint ``mn04_
 their EfficientAT (MIT).
 """
 
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Final
 
 import numpy as np
@@ -131,7 +131,7 @@ def _resampled(waveforms: NDArray[np.float32]) -> NDArray[np.float32]:
 def _read_weights(path: Path) -> dict[str, Array]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, UnpicklingError) as error:
         raise CorpusError(f"cannot read the teacher {path}: {error}") from error
     named = state if isinstance(state, dict) else {}
     weights = {n: t.double().numpy() for n, t in named.items() if isinstance(t, Tensor)}
