@@ -38,8 +38,8 @@ def test_service_is_not_kept_from_sound_nor_from_compiling(unit) -> None:
 
 
 def test_options_shown_for_the_service_are_understood(tmp_path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```toml\n(# ~/.config/earmark/live.toml\n.*?)```", readme, re.DOTALL)
+    page = (ROOT / "docs" / "listening.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(# ~/.config/earmark/live.toml\n.*?)```", page, re.DOTALL)
     (tmp_path / "live.toml").write_text(shown)
     parser = build_parser("live")
     # The options of the command alone, as `earmark live --config` reads them.
