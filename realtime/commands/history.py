@@ -100,12 +100,32 @@ def run(args: argparse.Namespace) -> int:
                 _draw_day(connection, args)
             else:
                 _list(connection, args)
+            return _tell_damage(connection, args, is_day=is_day)
     except sqlite3.Error as error:
         raise EarmarkError(
             f"the history {args.path} cannot be read: {error}; `sqlite3 {args.path} .recover` "
             "saves what is left of a damaged file"
         ) from error
-    return 0
+
+
+def _tell_damage(
+    connection: "sqlite3.Connection", args: argparse.Namespace, *, is_day: bool
+) -> int:
+    """Say in a line which rows could not be shown; 1 if there are any."""
+    from earmark.realtime.history.sound_rows import damaged
+
+    if is_day:
+        tables: tuple[str, ...] = ("events", "sessions")
+    else:
+        tables = ("minutes", "minute_tags", "gaps") if args.minutes else ("events",)
+    found = damaged(connection, tables)
+    if found:
+        print(
+            f"earmark: {args.path} is damaged: rows with times, numbers or names that cannot be "
+            f"are left out ({found}); `sqlite3 {args.path} .dump` shows them",
+            file=sys.stderr,
+        )
+    return 1 if found else 0
 
 
 def _list(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:

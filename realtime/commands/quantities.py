@@ -64,13 +64,13 @@ def moment(text: str, *, is_end: bool = False, now: datetime | None = None) -> f
         pass
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if is_end and ":" not in text:
+            found += timedelta(days=1)
+        return found.timestamp()
+    except (OverflowError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no moment; write 2h or 3d (ago), 2026-03-01 or 2026-03-01T18:30"
         ) from error
-    if is_end and ":" not in text:
-        found += timedelta(days=1)
-    return found.timestamp()
 
 
 def end_moment(text: str) -> float:

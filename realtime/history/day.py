@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.models.errors import EarmarkError
+from earmark.models.errors import EarmarkError, UsageError
 from earmark.realtime.detection.labels import label_of
 
 from .query import Choice, listened, spans
@@ -47,10 +47,16 @@ def read_day(
         day: In local time. An hour that the clock skips is empty, one that it repeats is longer.
         tags: Only these; none: all.
         rows: Tags at most.
+
+    Raises:
+        UsageError: If the day is one of the first or last that there are.
     """
-    midnight = datetime(day.year, day.month, day.day)
-    edges = [(midnight + timedelta(hours=hour)).timestamp() for hour in range(HOURS)]
-    edges.append((midnight + timedelta(days=1)).timestamp())
+    try:
+        midnight = datetime(day.year, day.month, day.day)
+        edges = [(midnight + timedelta(hours=hour)).timestamp() for hour in range(HOURS)]
+        edges.append((midnight + timedelta(days=1)).timestamp())
+    except (OverflowError, ValueError) as error:
+        raise UsageError(f"{day} has no beginning or end that this machine can name") from error
     choice = Choice(tags, edges[0], edges[-1])
     by_tag: dict[str, NDArray[np.float64]] = {}
     for tag, began, ended in spans(connection, choice):

@@ -7,6 +7,13 @@ from datetime import datetime
 
 from earmark.realtime.files.records import Record
 
+from .sound_rows import SOUND
+
+_MOST_ROWS = 2**63 - 1  # that SQLite can count
+
+# A row whose session is damaged is still what was heard.
+_SOURCE = "coalesce(CAST(s.source AS TEXT), '')"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -27,7 +34,7 @@ class Choice:
     @property
     def _limit(self) -> int:
         # To SQLite, a negative limit is none.
-        return -1 if self.newest is None else self.newest
+        return -1 if self.newest is None else min(self.newest, _MOST_ROWS)
 
     def _tags_in(self, column: str) -> str:
         if not self.tags:
@@ -42,9 +49,9 @@ def events(connection: sqlite3.Connection, choice: Choice) -> Iterator[Record]:
     stream, ``time`` is when it began.
     """
     rows = connection.execute(
-        "SELECT * FROM (SELECT e.id, source, tag, e.began, at, at_end, peak, mean, branch"
-        " FROM events e JOIN sessions s ON s.id = e.session"
-        f" WHERE e.began >= ? AND e.began < ? AND {choice._tags_in('tag')}"
+        f"SELECT * FROM (SELECT e.id, {_SOURCE} AS source, tag, e.began, at, at_end, peak, mean,"
+        " branch FROM events e LEFT JOIN sessions s ON s.id = e.session"
+        f" WHERE e.began >= ? AND e.began < ? AND {choice._tags_in('tag')} AND {SOUND['events']}"
         " ORDER BY e.began DESC, e.id DESC LIMIT ?) ORDER BY began, id",
         (choice.since, choice.until, *choice.tags, choice._limit),
     )
@@ -70,20 +77,21 @@ def minutes(connection: sqlite3.Connection, choice: Choice) -> Iterator[Record]:
     wanted = choice._tags_in("tag")
     has_tag = f"m.id IN (SELECT minute FROM minute_tags WHERE {wanted})" if choice.tags else "1"
     rows = connection.execute(
-        "SELECT * FROM (SELECT m.id, source, minute, tagged, level, session"
-        " FROM minutes m JOIN sessions s ON s.id = m.session"
-        f" WHERE minute >= ? AND minute < ? AND {has_tag}"
+        f"SELECT * FROM (SELECT m.id, {_SOURCE} AS source, minute, tagged, level, session"
+        " FROM minutes m LEFT JOIN sessions s ON s.id = m.session"
+        f" WHERE minute >= ? AND minute < ? AND {has_tag} AND {SOUND['minutes']}"
         " ORDER BY minute DESC, m.id DESC LIMIT ?) ORDER BY minute, id",
         (choice.since, choice.until, *choice.tags, choice._limit),
     )
     for row, source, minute, tagged, level, session in rows:
         (gap,) = connection.execute(
             "SELECT coalesce(sum(min(ended, ?) - max(began, ?)), 0) FROM gaps"
-            " WHERE session = ? AND began < ? AND ended > ?",
+            f" WHERE session = ? AND began < ? AND ended > ? AND {SOUND['gaps']}",
             (minute + 60, minute, session, minute + 60, minute),
         ).fetchone()
         tags = connection.execute(
             f"SELECT tag, above, peak, mean FROM minute_tags WHERE minute = ? AND {wanted}"
+            f" AND {SOUND['minute_tags']}"
             " ORDER BY above DESC, tag",
             (row, *choice.tags),
         )
@@ -105,8 +113,8 @@ def spans(connection: sqlite3.Connection, choice: Choice) -> list[tuple[str, flo
     Unlike ``events``, this has those that began before it, too.
     """
     return connection.execute(
-        "SELECT tag, max(began, ?), min(ended, ?) FROM events"
-        f" WHERE began < ? AND ended > ? AND {choice._tags_in('tag')} ORDER BY began",
+        "SELECT tag, max(e.began, ?), min(e.ended, ?) FROM events e WHERE e.began < ?"
+        f" AND e.ended > ? AND {choice._tags_in('tag')} AND {SOUND['events']} ORDER BY e.began",
         (choice.since, choice.until, choice.until, choice.since, *choice.tags),
     ).fetchall()
 
@@ -114,7 +122,8 @@ def spans(connection: sqlite3.Connection, choice: Choice) -> list[tuple[str, flo
 def listened(connection: sqlite3.Connection, choice: Choice) -> list[tuple[float, float]]:
     """Return the stretches (s since 1970) in which a session ran."""
     return connection.execute(
-        "SELECT max(began, ?), min(until, ?) FROM sessions WHERE began < ? AND until > ?",
+        "SELECT max(s.began, ?), min(s.until, ?) FROM sessions s WHERE s.began < ? AND s.until > ?"
+        f" AND {SOUND['sessions']}",
         (choice.since, choice.until, choice.until, choice.since),
     ).fetchall()
 
@@ -122,11 +131,14 @@ def listened(connection: sqlite3.Connection, choice: Choice) -> list[tuple[float
 def contents(connection: sqlite3.Connection) -> str:
     """Return in one line what a history holds, for who did not find what they looked for."""
     count, first, last = connection.execute(
-        "SELECT count(*), min(began), max(ended) FROM events"
+        f"SELECT count(*), min(e.began), max(e.ended) FROM events e WHERE {SOUND['events']}"
     ).fetchone()
     if not count:
         return "it holds no event yet"
-    tags = connection.execute("SELECT tag FROM events GROUP BY tag ORDER BY count(*) DESC LIMIT 8")
+    tags = connection.execute(
+        f"SELECT tag FROM events e WHERE {SOUND['events']}"
+        " GROUP BY tag ORDER BY count(*) DESC LIMIT 8"
+    )
     return (
         f"it holds {count} events from {local(first)} to {local(last)}, most of them "
         + ", ".join(tag for (tag,) in tags)

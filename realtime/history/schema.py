@@ -10,6 +10,7 @@ All moments are seconds since 1970 in UTC; ``at`` and
     gaps         stretches that were not heard
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -67,6 +68,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             is left as it was.
     """
     with _told(path):
+        _check_file(path)
         if path.exists() and path.stat().st_size:
             # Looked at by a connection that cannot write: a file of another program stays as it is.
             with closing(_connect(path, "ro")) as looking:
@@ -75,6 +77,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         try:
             if _version(connection, path) < len(MIGRATIONS):
                 _migrate(connection, path)
+            _check_tables(connection, path)
             # Readers and the writer do not wait for each other. Once set, it stays in the file.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -94,14 +97,22 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         EarmarkError: If there is no such file, it is not a history, is of a newer version, or
             cannot be read.
     """
-    if not path.exists():
-        raise EarmarkError(f"there is no history {path}; `earmark live --history {path}` writes it")
     with _told(path):
+        if not path.exists():
+            raise EarmarkError(
+                f"there is no history {path}; `earmark live --history {path}` writes it"
+            )
+        _check_file(path)
         connection, version = _looked_at(path)
         if version < len(MIGRATIONS):
             connection.close()
             open_for_writing(path).close()
             connection = _connect(path, "ro")
+        try:
+            _check_tables(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 
@@ -140,13 +151,36 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _check_file(path: Path) -> None:
+    # Opening a pipe waits for somebody to write into it.
+    if path.exists() and not path.is_file():
+        raise EarmarkError(
+            f"the history {path} cannot be opened: it is not a file; give the name of a file"
+        )
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that what is asked is a table: a view may stand for anything, and never end."""
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master").fetchall())
+    made = re.findall(r"CREATE TABLE (\w+)", " ".join(map(" ".join, MIGRATIONS)))
+    broken = [name for name in made if kinds.get(name) != "table"]
+    if broken:
+        raise EarmarkError(
+            f"the history {path} is damaged, it has no table {broken[0]}; it is left as it is: "
+            f"`sqlite3 {path} .dump` shows what is left, and live goes on in a new file"
+        )
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=_BUSY_SECONDS,
         isolation_level=None,
     )
+    # Bytes that are no UTF-8 would fail the whole question.
+    connection.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
+    return connection
 
 
 def _looked_at(path: Path) -> tuple[sqlite3.Connection, int]:

@@ -1,5 +1,6 @@
 """The list of the clips that a folder's owner wrote itself, in a hidden file among them."""
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -100,11 +101,14 @@ class Ledger:
             self._rewrite()
         with self._path.open("a", encoding="utf-8") as file:
             # Where a full disk cut off the line before, this one does not continue it.
-            file.write(f"\n{json.dumps(record, ensure_ascii=False)}\n")
+            file.write(f"\n{json.dumps(record)}\n")
             file.flush()
             os.fsync(file.fileno())
 
     def _read(self) -> None:
+        # A pipe would be waited for.
+        if self._path.exists() and not self._path.is_file():
+            raise OSError(errno.EINVAL, f"{NAME} in it is not a file")
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -115,17 +119,13 @@ class Ledger:
                 if "unfinished" in record:
                     self._read_unfinished(str(record["unfinished"]))
                 else:
-                    self.clips.append(OwnClip(**record))
-            except (ValueError, TypeError):
-                continue  # cut off: the clip is nobody's then, and stays
-        self.clips = [
-            clip
-            for clip in self.clips
-            # A name alone: nothing outside the folder is ever touched.
-            if clip.name == Path(clip.name).name
-            and clip.name.endswith(SUFFIX)
-            and clip.is_in(self._folder)
-        ]
+                    clip = OwnClip(**record)
+                    # A name alone: nothing outside the folder is ever touched.
+                    is_name = clip.name == Path(clip.name).name and clip.name.endswith(SUFFIX)
+                    if is_name and clip.is_in(self._folder):
+                        self.clips.append(clip)
+            except (AttributeError, ValueError, TypeError):
+                continue  # cut off or damaged: the clip is nobody's then, and stays
 
     def _read_unfinished(self, name: str) -> None:
         path = self._folder / name
@@ -138,7 +138,7 @@ class Ledger:
         lines += [{"unfinished": path.name} for path in self.unfinished]
         try:
             with beside.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                file.writelines(json.dumps(line) + "\n" for line in lines)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path)

@@ -169,6 +169,50 @@ def test_ledger_cannot_name_a_file_outside_the_folder(tmp_path) -> None:
     assert outside.exists()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"name": 5, "size": 5, "changed": 5}',
+        '{"name": null, "size": 5, "changed": 5}',
+        '{"name": "a\\u0000.flac", "size": 5, "changed": 5}',
+        '{"name": "\\ud800.flac", "size": 5, "changed": 5}',
+        '{"name": ["a.flac"], "size": 5, "changed": 5}',
+        '{"unfinished": "\\u0000.part"}',
+        '{"unfinished": "\\ud800.part"}',
+        '["unfinished"]',
+        "5",
+        "null",
+        "[" * 100,
+        '"unfinished"',
+    ],
+)
+def test_damaged_line_of_a_ledger_costs_no_other_clip(line, tmp_path) -> None:
+    filled(tmp_path, Quota(), *range(3)).close()
+    with (tmp_path / NAME).open("a") as ledger:
+        ledger.write(line + "\n")
+    folder = filled(tmp_path, Quota(size=2_000))
+    folder.tidy()
+    assert names(tmp_path) == ["clip 1.flac", "clip 2.flac"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_ledger_that_is_no_file_is_told_and_not_waited_for(make, tmp_path) -> None:
+    make(tmp_path / NAME)
+    with pytest.raises(EarmarkError, match=f"{NAME} in it is not a file"):
+        QuotaFolder(tmp_path, Quota())
+
+
+def test_clip_whose_name_is_not_utf_8_is_listed_and_known_again(tmp_path) -> None:
+    name = os.fsdecode(b"\xff")
+    folder = QuotaFolder(tmp_path, Quota())
+    for clip in (name, "b"):
+        folder.save(clip, bytes(1_000))
+    folder.close()
+    folder = QuotaFolder(tmp_path, Quota(size=1_000))
+    folder.tidy()
+    assert names(tmp_path) == ["b.flac"]
+
+
 def test_quota_counts_the_clips_of_earlier_runs_and_not_those_removed_by_hand(tmp_path) -> None:
     filled(tmp_path, Quota(), *range(4)).close()
     (tmp_path / "clip 3.flac").unlink()
