@@ -12,6 +12,8 @@ EarmarkError
 import sys
 from collections.abc import Callable
 
+from .shown import shown
+
 
 class EarmarkError(Exception):
     """Something outside the program is wrong; the message names it and the way out."""
@@ -46,5 +48,5 @@ def exit_status(run: Callable[[], int]) -> int:
     try:
         return run()
     except EarmarkError as error:
-        sys.stderr.write(f"earmark: {error}\n")
+        sys.stderr.write(f"earmark: {shown(str(error))}\n")
         return 1

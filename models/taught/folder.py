@@ -65,10 +65,21 @@ class TaughtFolder:
         Raises:
             BundleError: If a file is broken.
         """
-        if not self.path.is_dir():
-            return []
-        found = [read_tag(path) for path in self.path.glob("*.json")]
-        return sorted(found, key=lambda tag: tag.name.lower())
+        tags, broken = self.readable()
+        if broken:
+            raise BundleError(broken[0])
+        return tags
+
+    def readable(self) -> tuple[list[TaughtTag], list[str]]:
+        """Return the tags that can be read, in order of their names, and what others lack."""
+        tags: list[TaughtTag] = []
+        broken: list[str] = []
+        for path in sorted(self.path.glob("*.json")) if self.path.is_dir() else ():
+            try:
+                tags.append(read_tag(path))
+            except BundleError as error:
+                broken.append(str(error))
+        return sorted(tags, key=lambda tag: tag.name.lower()), broken
 
     def find(self, name: str) -> TaughtTag:
         """Return a tag.

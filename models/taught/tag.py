@@ -142,9 +142,20 @@ class TaughtTag:
             threshold=number_of(table["threshold"], "threshold"),
             clips=_texts(table["clips"], "clips"),
             background=_texts(table["background"], "background"),
-            measured=object_of(table["measured"], "measured"),
+            measured=_figures(table["measured"]),
             created=text_of(table.get("created", ""), "created"),
         )
+
+
+def _figures(value: object) -> dict[str, object]:
+    """Return figures by name, of which any may be missing; whether something was so is one, too."""
+    figures = object_of(value, "measured")
+    return {
+        text_of(name, "the name of a figure in measured"): figure
+        if isinstance(figure, bool)
+        else number_of(figure, f"measured {name}")
+        for name, figure in figures.items()
+    }
 
 
 def _plain(values: NDArray[np.float32]) -> list[float]:

@@ -15,8 +15,10 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from earmark.models.errors import AudioError
+    from earmark.models.shown import shown
     from earmark.realtime.audio.devices import list_devices
 
     devices = list_devices()
@@ -37,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
         table.add_row(
             "*" if device.is_default else "",
             str(device.index),
-            device.name,
-            device.host_api,
+            Text(shown(device.name)),
+            Text(shown(device.host_api)),
             str(device.max_input_channels),
             f"{device.default_sample_rate:.0f} Hz",
         )

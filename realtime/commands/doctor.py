@@ -12,18 +12,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check each part; 1 where one that tagging needs does not work."""
     from rich.console import Console
+    from rich.markup import escape
 
     from earmark.models.errors import EarmarkError
+    from earmark.models.shown import shown
 
     del args
     console = Console(highlight=False, soft_wrap=True)
     failed = False
     for name, is_needed, check in CHECKS:
         try:
-            console.print(f"[green]ok[/green]       {name}: {check()}")
+            console.print(f"[green]ok[/green]       {name}: {escape(shown(check()))}")
         except EarmarkError as error:
             word = "[red]broken[/red] " if is_needed else "[yellow]missing[/yellow]"
-            console.print(f"{word}  {name}: {error}")
+            console.print(f"{word}  {name}: {escape(shown(str(error)))}")
             failed = failed or is_needed
     return 1 if failed else 0
 

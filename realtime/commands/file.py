@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from earmark.models.errors import UsageError
-    from earmark.realtime.files.names import shown
+    from earmark.models.shown import shown
 
     # Whatever is wrong with the options is told before a line is written.
     if args.jobs < 0:

@@ -13,8 +13,8 @@ from earmark.models.audio.decoding import SoundReader
 from earmark.models.audio.pcm import PcmFormat, PcmReader
 from earmark.models.bundle.load import Bundle
 from earmark.models.errors import EarmarkError
+from earmark.models.shown import shown
 from earmark.realtime.files.inputs import InputFile
-from earmark.realtime.files.names import shown
 from earmark.realtime.files.open_outputs import OpenOutputs
 from earmark.realtime.files.outputs import Outputs
 from earmark.realtime.files.pipeline import Tagged, tag_recordings

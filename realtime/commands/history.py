@@ -112,23 +112,25 @@ def _tell_damage(
     connection: "sqlite3.Connection", args: argparse.Namespace, *, is_day: bool
 ) -> int:
     """Say in a line which rows could not be shown; 1 if there are any."""
+    from earmark.models.shown import shown
     from earmark.realtime.history.sound_rows import damaged
 
     if is_day:
         tables: tuple[str, ...] = ("events", "sessions")
     else:
         tables = ("minutes", "minute_tags", "gaps") if args.minutes else ("events",)
-    found = damaged(connection, tables)
+    found, path = damaged(connection, tables), shown(str(args.path))
     if found:
         print(
-            f"earmark: {args.path} is damaged: rows with times, numbers or names that cannot be "
-            f"are left out ({found}); `sqlite3 {args.path} .dump` shows them",
+            f"earmark: {path} is damaged: rows with times, numbers or names that cannot be are "
+            f"left out ({found}); `sqlite3 {path} .dump` shows them",
             file=sys.stderr,
         )
     return 1 if found else 0
 
 
 def _list(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:
+    from earmark.models.shown import shown
     from earmark.realtime.history import listing, query
 
     limit = args.limit
@@ -145,9 +147,8 @@ def _list(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:
     with _output(args.output) as stream:
         count = listing.write(records(connection, choice), args.format, kind, stream)
     if not count:
-        print(
-            f"earmark: nothing found in {args.path}: {query.contents(connection)}", file=sys.stderr
-        )
+        path, there = shown(str(args.path)), query.contents(connection)
+        print(f"earmark: nothing found in {path}: {there}", file=sys.stderr)
 
 
 def _draw_day(connection: "sqlite3.Connection", args: argparse.Namespace) -> None:

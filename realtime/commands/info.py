@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from earmark.models.shown import shown
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``earmark info``."""
@@ -17,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Describe the bundle."""
     from rich.console import Console
+    from rich.text import Text
 
     from earmark.models.bundle.metadata import BundleMetadata, shipped_bundle
     from earmark.models.taught.layer import described_with, taught_on
@@ -26,12 +29,16 @@ def run(args: argparse.Namespace) -> int:
     taught, problems = taught_on(base)
     metadata = described_with(base, taught)
     for problem in problems:
-        print(f"earmark: {problem}", file=sys.stderr)
+        print(f"earmark: {shown(problem)}", file=sys.stderr)
     if args.json:
         print(json.dumps(metadata.as_table(), indent=2, ensure_ascii=False))
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{metadata.name}[/bold], made {metadata.created}, in {folder}")
+    console.print(
+        Text.assemble(
+            (metadata.name, "bold"), f", made {metadata.created}, in {shown(str(folder))}"
+        )
+    )
     console.print(
         f"{len(base.vocabulary)} tags (`earmark tags`), from windows of 1 s at 16 kHz", markup=False
     )
@@ -56,9 +63,11 @@ def _listed(value: object) -> str:
         is_long = any(len(row) > 30 for row in rows)
         return "".join(f"\n    {row}" for row in rows) if is_long else ", ".join(rows)
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+        return ", ".join(shown(str(item)) for item in value)
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return shown(str(value))
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    return shown(name.replace("_", " "))

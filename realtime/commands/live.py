@@ -92,13 +92,14 @@ def run(args: argparse.Namespace) -> int:
     from earmark.realtime.live.session import ListeningSession
 
     from .graceful_exit import Farewell
+    from .log_lines import log_to_standard_error
 
     hop_samples(args)
     if args.top < 1:
         raise UsageError(f"--top must be at least 1, got {args.top}")
     if args.duration is not None and args.duration <= 0:
         raise UsageError(f"--duration must be above 0 seconds, got {args.duration}")
-    logging.basicConfig(format="earmark: %(message)s", level=args.log_level.upper())
+    log_to_standard_error(args.log_level)
     source = _open_source(args)
     bundle = load_engine_bundle(args)
     engine = _engine(args, bundle)
@@ -247,13 +248,15 @@ def _view(
 
 
 def _summarize(session: "ListeningSession") -> None:
+    from earmark.models.shown import shown
+
     latency, p95 = session.health.latency_ms()
     inference, _ = session.health.inference_ms()
     source = session.capture.source
     print(
-        f"earmark: {source.name}: {session.health.windows} windows, {session.skipped} skipped, "
-        f"{source.overflows} overflows; latency {latency:.0f} ms (p95 {p95:.0f}), "
-        f"inference {inference:.1f} ms",
+        f"earmark: {shown(source.name)}: {session.health.windows} windows, "
+        f"{session.skipped} skipped, {source.overflows} overflows; "
+        f"latency {latency:.0f} ms (p95 {p95:.0f}), inference {inference:.1f} ms",
         file=sys.stderr,
     )
     if source.non_finite:

@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from earmark.models.shown import shown
 from earmark.models.streaming.results import WindowResult
 from earmark.realtime.audio.liveness import Liveness
 from earmark.realtime.detection.labels import label_of
@@ -56,7 +57,7 @@ class LiveView:
         """
         parts: list[RenderableType] = [self._heading(level_dbfs), self._tags(), _status(status)]
         if status.reason:
-            parts.append(Text(f"{status.liveness.value}: {status.reason}", style="yellow"))
+            parts.append(Text(shown(f"{status.liveness.value}: {status.reason}"), style="yellow"))
         if advice:
             parts.append(Text(advice, style="yellow"))
         return Group(*parts)
@@ -67,7 +68,7 @@ class LiveView:
         style = "red" if level_dbfs > -1 else "green"
         seconds = 0.0 if self._result is None else self._result.end
         return Text.assemble(
-            (self._source, "bold"),
+            (shown(self._source), "bold"),
             f"  {seconds:7.1f} s  ",
             ("█" * filled, style),
             ("·" * (_METER_WIDTH - filled), "dim"),
@@ -89,7 +90,7 @@ class LiveView:
             is_heard = probability >= self._thresholds[tag]
             beliefs = [_belief(float(row[tag])) for row in self._result.branch_probabilities]
             table.add_row(
-                Text(label_of(self._names[tag]), style="bold" if is_heard else "dim"),
+                Text(label_of(shown(self._names[tag])), style="bold" if is_heard else "dim"),
                 ProgressBar(
                     total=1.0,
                     completed=probability,

@@ -84,6 +84,7 @@ def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
     """
     import sys
 
+    from earmark.models.shown import shown
     from earmark.models.taught.layer import load_with_taught
 
     return load_with_taught(
@@ -91,7 +92,7 @@ def load_engine_bundle(args: argparse.Namespace) -> "Bundle":
         device=args.device,
         precision=args.precision,
         threads=_threads(args),
-        tell=lambda problem: print(f"earmark: {problem}", file=sys.stderr),
+        tell=lambda problem: print(f"earmark: {shown(problem)}", file=sys.stderr),
     )
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from earmark.models.audio.block_reader import BlockReader
+from earmark.models.shown import shown
 from earmark.models.timebase import samples_to_seconds
-from earmark.realtime.files.names import shown
 
 
 class MeasuredReader(BlockReader, Protocol):

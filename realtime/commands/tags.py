@@ -54,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from earmark.models.bundle.metadata import BundleMetadata, shipped_bundle
+    from earmark.models.shown import shown
     from earmark.models.taught.layer import described_with, taught_on
 
     base = BundleMetadata.read(args.bundle or shipped_bundle())
     taught, problems = taught_on(base)
     for problem in problems:
-        print(f"earmark: {problem}", file=sys.stderr)
+        print(f"earmark: {shown(problem)}", file=sys.stderr)
     rows = tag_rows(described_with(base, taught))
     if args.format == "json":
         print(json.dumps([row.as_table() for row in rows], indent=2, ensure_ascii=False))

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.models.shown import shown
+
 from .options import add_model_options, load_base_bundle
 
 if TYPE_CHECKING:
@@ -117,12 +119,13 @@ def _again(args: argparse.Namespace, folder: "TaughtFolder") -> int:
     outdated = [t for t in folder.tags() if t.base.name == base.name and t.base != base]
     status = 0
     for tag in named or outdated:
+        alarms = tag.measured.get("allowed_alarms_per_hour", args.alarms)
         try:
             assignment = Assignment(
                 tag.name,
                 [ClipSpan.parse(clip) for clip in tag.clips],
                 background=[ClipSpan.parse(clip) for clip in tag.background],
-                alarms_per_hour=float(str(tag.measured["allowed_alarms_per_hour"])),
+                alarms_per_hour=float(str(alarms)),
             )
             _learn(args, folder, bundle, assignment, replace=True)
         except EarmarkError as error:
@@ -155,7 +158,7 @@ def _learn(
     if expected.recall < 0.5:
         _tell("its own clips are hardly recognized: give more of them, or mark where the sound is")
     if not args.dry_run:
-        print(f"saved {folder.save(tag, replace=replace)}")
+        print(f"saved {shown(str(folder.save(tag, replace=replace)))}")
 
 
 def _rivals(folder: "TaughtFolder", metadata: "BundleMetadata", *, but: str) -> "list[ClipSpan]":
@@ -178,13 +181,15 @@ def _list(args: argparse.Namespace, folder: "TaughtFolder") -> int:
 
     _words(args, "", at_least=0, at_most=0)
     base = BaseBundle.of(BundleMetadata.read(args.bundle or shipped_bundle()))
-    tags = folder.tags()
+    tags, broken = folder.readable()
     for tag in tags:
         fits = "" if tag.base.checksum == base.checksum else f" [not for this {base.name}]"
         print(f"{_expected(tag)}{fits}")
-    if not tags:
+    for problem in broken:
+        _tell(problem)
+    if not tags and not broken:
         _tell(f"no tag was taught yet: there is none in {folder.path}")
-    return 0
+    return 1 if broken else 0
 
 
 def _test(args: argparse.Namespace, folder: "TaughtFolder") -> int:
@@ -205,7 +210,7 @@ def _test(args: argparse.Namespace, folder: "TaughtFolder") -> int:
         others = [other for other in heard.taught if other != tag.name]
         also = f"  (also heard: {', '.join(others)})" if others else ""
         verdict = "heard" if is_heard else "not heard"
-        print(f"{verdict:9}  {heard.highest[tag.name]:4.0%}  {clip}{also}")
+        print(f"{verdict:9}  {heard.highest[tag.name]:4.0%}  {shown(clip)}{also}")
     print(f"{right} of {len(clips)} clips heard as {tag.name}")
     return 0
 
@@ -219,7 +224,7 @@ def _export(args: argparse.Namespace, folder: "TaughtFolder") -> int:
     if path.exists() and not args.replace:
         raise UsageError(f"{path} exists already; --replace writes over it")
     write_tag(tag, path)
-    print(f"wrote {path}")
+    print(f"wrote {shown(str(path))}")
     return 0
 
 
@@ -235,7 +240,7 @@ def _import(args: argparse.Namespace, folder: "TaughtFolder") -> int:
     check_base(tag, metadata)
     described_with(metadata, [tag])
     print(_expected(tag))
-    print(f"saved {folder.save(tag, replace=args.replace)}")
+    print(f"saved {shown(str(folder.save(tag, replace=args.replace)))}")
     return 0
 
 
@@ -252,4 +257,4 @@ def _expected(tag: "TaughtTag") -> str:
 
 
 def _tell(line: str) -> None:
-    print(f"earmark: {line}", file=sys.stderr)
+    print(f"earmark: {shown(line)}", file=sys.stderr)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from earmark.models.shown import shown
 from earmark.realtime.files.records import Record
 
 from .sound_rows import SOUND
@@ -57,13 +58,13 @@ def events(connection: sqlite3.Connection, choice: Choice) -> Iterator[Record]:
     )
     for _, source, tag, began, at, at_end, peak, mean, branch in rows:
         yield {
-            "file": source,
-            "tag": tag,
+            "file": shown(source),
+            "tag": shown(tag),
             "start": at,
             "end": at_end,
             "peak": peak,
             "mean": mean,
-            "branch": branch,
+            "branch": shown(branch),
             "time": iso(began),
         }
 
@@ -96,13 +97,14 @@ def minutes(connection: sqlite3.Connection, choice: Choice) -> Iterator[Record]:
             (row, *choice.tags),
         )
         yield {
-            "file": source,
+            "file": shown(source),
             "time": iso(minute),
             "tagged": tagged,
             "gap": round(gap, 3),
             "level": level,
             "tags": {
-                tag: {"above": above, "peak": peak, "mean": mean} for tag, above, peak, mean in tags
+                shown(tag): {"above": above, "peak": peak, "mean": mean}
+                for tag, above, peak, mean in tags
             },
         }
 
@@ -112,11 +114,12 @@ def spans(connection: sqlite3.Connection, choice: Choice) -> list[tuple[str, flo
 
     Unlike ``events``, this has those that began before it, too.
     """
-    return connection.execute(
+    rows = connection.execute(
         "SELECT tag, max(e.began, ?), min(e.ended, ?) FROM events e WHERE e.began < ?"
         f" AND e.ended > ? AND {choice._tags_in('tag')} AND {SOUND['events']} ORDER BY e.began",
         (choice.since, choice.until, choice.until, choice.since, *choice.tags),
-    ).fetchall()
+    )
+    return [(shown(tag), began, ended) for tag, began, ended in rows]
 
 
 def listened(connection: sqlite3.Connection, choice: Choice) -> list[tuple[float, float]]:
@@ -141,7 +144,7 @@ def contents(connection: sqlite3.Connection) -> str:
     )
     return (
         f"it holds {count} events from {local(first)} to {local(last)}, most of them "
-        + ", ".join(tag for (tag,) in tags)
+        + ", ".join(shown(tag) for (tag,) in tags)
     )
 
 

@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from earmark.models.shown import shown
 from earmark.realtime.detection.events import TagEvent
 from earmark.realtime.files.records import Record
 
@@ -22,6 +23,8 @@ _LOG = logging.getLogger("earmark")
 # Before the second try; each later one waits twice as long as the one before.
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
+
+_MOST_WORDS = 200
 
 # Answers that say: not now. All others of 400 and above will not change with time.
 _PASSING = (408, 425, 429)
@@ -90,12 +93,13 @@ class WebhookSink:
                     return
             except HTTPError as error:
                 with error:
-                    self._say(f"answers {error.code} {error.reason}")
+                    self._say(f"answers {error.code} {_words(error.reason)}")
                     if error.code < 500 and error.code not in _PASSING:
                         break
                     asked_for = _seconds(error.headers.get("Retry-After"))
             except (OSError, HTTPException) as error:
-                self._say(f"cannot be reached ({getattr(error, 'reason', None) or error!r})")
+                why = getattr(error, "reason", None) or repr(error)
+                self._say(f"cannot be reached ({_words(why)})")
             if number < self._tries:
                 self._wait(min(max(wait, asked_for), _LONGEST_WAIT))
                 wait *= 2
@@ -118,6 +122,11 @@ class _NoRedirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> None:
         return None
+
+
+def _words(reason: object) -> str:
+    """Return what a receiver says of itself, which may be anything."""
+    return shown(str(reason))[:_MOST_WORDS]
 
 
 def _seconds(header: str | None) -> float:

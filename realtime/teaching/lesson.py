@@ -91,16 +91,22 @@ class Expectation:
 
 
 def described(measured: Mapping[str, object]) -> str:
-    """Return in a line what ``Expectation.as_table`` holds."""
-    recall, precision, alarms, hours = (
-        float(str(measured[name]))
-        for name in ("recall", "precision", "alarms_per_hour", "background_hours")
+    """Return in a line what ``Expectation.as_table`` holds, or that a tag came without it."""
+    names = (
+        "recall",
+        "alarms_per_hour",
+        "occurrences_per_hour",
+        "precision",
+        "clips",
+        "background_hours",
     )
+    if any(name not in measured for name in names):
+        return "it does not say what was measured of it; teach it anew to know"
+    recall, alarms, times, precision, clips, hours = (float(str(measured[name])) for name in names)
     return (
         f"expected to hear {recall:.0%} of its sounds, with {alarms:.1f} false alarms an hour; "
-        f"where it sounds {measured['occurrences_per_hour']} times an hour, {precision:.0%} of "
-        f"what is called so is right (cross-validated on {measured['clips']} clips and "
-        f"{hours:.2f} h of other sound)"
+        f"where it sounds {times:g} times an hour, {precision:.0%} of what is called so is right "
+        f"(cross-validated on {clips:g} clips and {hours:.2f} h of other sound)"
     )
 
 

@@ -23,7 +23,9 @@ class _Parser(argparse.ArgumentParser):
     """Tells wrong usage in one line, and where to read on."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        from earmark.models.shown import shown
+
+        self.exit(2, f"{self.prog}: {shown(message)}; see `{self.prog} --help`\n")
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -157,13 +159,14 @@ def main(argv: list[str] | None = None) -> int:
     args = _parsed(arguments)
 
     from earmark.models.errors import EarmarkError, UsageError
+    from earmark.models.shown import shown
 
     try:
         if getattr(args, "config", None) is not None:
             args = _with_config(args, arguments)
         return _module_of(COMMANDS[args.command]).run(args)
     except EarmarkError as error:
-        print(f"earmark: {error}", file=sys.stderr)
+        print(f"earmark: {shown(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
@@ -173,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         # Expected by no command: most often a full disk behind what it prints.
         where = f": {error.filename}" if error.filename else ""
-        print(f"earmark: {error.strerror or error}{where}", file=sys.stderr)
+        print(f"earmark: {shown(f'{error.strerror or error}{where}')}", file=sys.stderr)
         return 1
 
 

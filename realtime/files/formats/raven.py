@@ -5,8 +5,8 @@ Source: Raven Pro manual, "Selection tables".
 
 from typing import Final, TextIO
 
+from earmark.models.shown import shown
 from earmark.models.timebase import SAMPLE_RATE
-from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind

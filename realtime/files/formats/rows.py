@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from earmark.models.config import BRANCH_NAMES
-from earmark.realtime.files.names import shown
+from earmark.models.shown import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind

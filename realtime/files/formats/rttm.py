@@ -6,7 +6,7 @@ Source: NIST, "Rich Transcription evaluation plan" (2009), appendix A.
 from pathlib import PurePath
 from typing import TextIO
 
-from earmark.realtime.files.names import shown
+from earmark.models.shown import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.shown import shown
 from earmark.realtime.detection.labels import label_of
-from earmark.realtime.files.names import shown
 from earmark.realtime.files.records import Record
 
 from .writer import Kind

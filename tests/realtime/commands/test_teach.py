@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,29 @@ def test_broken_tag_is_told_wherever_it_would_be_used(
 def test_tag_written_over_is_never_torn(beep, folder) -> None:
     write_tag(beep, folder.path / "Beep.json")
     assert [path.name for path in folder.path.iterdir()] == ["Beep.json"]
+
+
+@pytest.mark.parametrize("missing", ["recall", "clips", "background_hours", None])
+def test_tag_without_what_was_measured_of_it_is_listed_and_imported(
+    missing, teach, beep, folder, tmp_path, capsys
+) -> None:
+    measured = {name: v for name, v in beep.measured.items() if missing not in (None, name)}
+    path = tmp_path / "beep.json"
+    write_tag(replace(beep, measured=measured), path)
+    folder.remove("Beep")
+    capsys.readouterr()
+    assert teach("--import", path) == 0
+    assert teach("--list") == 0
+    assert "does not say what was measured" in capsys.readouterr().out
+    assert teach("--again", "Beep") == 0
+
+
+def test_broken_tag_is_told_and_the_others_are_listed(teach, beep, folder, capsys) -> None:
+    (folder.path / "Evil\x1b[2J.json").write_text("{}")
+    capsys.readouterr()
+    assert teach("--list") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("Beep: expected to hear")
+    (line,) = said.err.splitlines()
+    assert "is no taught tag" in line
+    assert line.isprintable()

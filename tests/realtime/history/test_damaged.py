@@ -111,6 +111,21 @@ def test_events_are_shown_though_their_session_is_damaged(statement, history, ca
     assert len([json.loads(line) for line in capsys.readouterr().out.splitlines()]) == 2
 
 
+@pytest.mark.parametrize("words", [*QUESTIONS, ["--tag", "Cat"]])
+def test_names_in_a_history_cannot_steer_a_terminal(words, history, capsys) -> None:
+    evil = "CAST(x'1b5b33316d410a42' AS TEXT)"
+    damage(
+        history,
+        f"UPDATE events SET tag = {evil}, branch = {evil}",
+        f"UPDATE minute_tags SET tag = {evil}",
+        f"UPDATE sessions SET source = {evil}",
+    )
+    assert main(["history", str(history), *words]) == 0
+    told = capsys.readouterr()
+    assert all(line.isprintable() for line in (told.out + told.err).splitlines())
+    assert "x1b[31mA" in told.out + told.err
+
+
 def test_tag_that_is_not_utf_8_is_shown_with_its_bytes(history, capsys) -> None:
     damage(history, "UPDATE events SET tag = CAST(x'ff41' AS TEXT)")
     assert main(["history", str(history), "--format", "jsonl"]) == 0

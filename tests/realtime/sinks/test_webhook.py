@@ -170,6 +170,19 @@ def test_receiver_says_how_long_to_wait_within_bounds(tell, receiver, event, wai
     assert waits == [7, 30, 2]
 
 
+def test_reason_of_a_receiver_cannot_steer_a_terminal_nor_fill_the_log(
+    tell, receiver, event, caplog, monkeypatch
+) -> None:
+    evil = "\x1b]0;PWNED\x07\x1b[31mEvil\x1b[2J" + "reason" * 1_000
+    monkeypatch.setitem(Handler.responses, 500, (evil, ""))
+    receiver.answers = [500]
+    tell().take(event())
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("webhook: 127.0.0.1 answers 500 \\x1b]0;PWNED")
+    assert line.isprintable()
+    assert len(line) < 300
+
+
 def test_trouble_is_one_line_per_change_and_shows_neither_path_nor_token(
     tell, receiver, event, caplog
 ) -> None:
