@@ -5,6 +5,8 @@ from urllib.parse import unquote, urlsplit
 
 from earmark.models.errors import UsageError
 
+from .hosts import is_host
+
 _FORM = "mqtt[s]://[user[:password]@]host[:port][/topic-prefix]"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -46,7 +48,7 @@ def parse_address(url: str, password: str | None, *, default_prefix: str) -> Mqt
         port = parts.port
     except ValueError as error:
         raise UsageError(f"--mqtt must look like {_FORM}: {error}") from error
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in _PORTS or not parts.hostname or not is_host(parts.hostname) or port == 0:
         raise UsageError(f"--mqtt must look like {_FORM}")
     if parts.query or parts.fragment or "#" in url:
         raise UsageError(f"--mqtt must look like {_FORM}, without ? and #")

@@ -1,14 +1,13 @@
 """Events, posted one after the other until the receiver has them."""
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
-from email.message import Message
 from http.client import HTTPException
-from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from earmark.models.shown import shown
 from earmark.realtime.detection.events import TagEvent
@@ -17,6 +16,7 @@ from earmark.realtime.files.records import Record
 from .base import LiveStream
 from .items import Item, StateChange
 from .messages import as_json, event_message, state_message
+from .timed_post import TimedPost
 
 _LOG = logging.getLogger("earmark")
 
@@ -41,7 +41,7 @@ class WebhookSink:
         stream: What is listened to.
         url: http or https; only its host is ever shown.
         token: Sent as ``Authorization: Bearer``.
-        timeout: For each step of a try (s).
+        timeout: For all of a try (s).
         tries: Of each item.
         wait: Waits for some seconds.
     """
@@ -68,7 +68,7 @@ class WebhookSink:
         self._headers = {"Content-Type": "application/json", "User-Agent": "earmark"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._opener = build_opener(_NoRedirects)
+        self._tls = ssl.create_default_context()
         self._problem = ""
 
     def take(self, item: Item) -> None:
@@ -88,16 +88,16 @@ class WebhookSink:
         for number in range(1, self._tries + 1):
             asked_for = 0.0
             try:
-                with self._opener.open(request, timeout=self._timeout):
-                    self._say("")
-                    return
+                TimedPost(request, self._timeout, self._tls).send()
+                self._say("")
+                return
             except HTTPError as error:
                 with error:
                     self._say(f"answers {error.code} {_words(error.reason)}")
                     if error.code < 500 and error.code not in _PASSING:
                         break
                     asked_for = _seconds(error.headers.get("Retry-After"))
-            except (OSError, HTTPException) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 why = getattr(error, "reason", None) or repr(error)
                 self._say(f"cannot be reached ({_words(why)})")
             if number < self._tries:
@@ -113,15 +113,6 @@ class WebhookSink:
             _LOG.warning("webhook: %s %s", self._host, problem)
         else:
             _LOG.info("webhook: %s takes events again", self._host)
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    """Takes a redirect for a refusal: following it would turn a post into a question."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> None:
-        return None
 
 
 def _words(reason: object) -> str:

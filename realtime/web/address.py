@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from earmark.models.errors import UsageError
+from earmark.realtime.sinks.hosts import is_host
 
 _LOOPBACK = "127.0.0.1"
 
@@ -53,6 +54,6 @@ def parse_address(text: str) -> Address:
     except ValueError as error:
         raise UsageError(wanted) from error
     is_plain = parts.netloc == full and "@" not in full and full.isascii() and " " not in full
-    if not host or port is None or not is_plain:
+    if not host or not is_host(host) or port is None or not is_plain:
         raise UsageError(wanted)
     return Address(host, port)

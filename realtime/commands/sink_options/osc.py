@@ -50,6 +50,7 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
 
 def _parse_address(address: str) -> tuple[str, int]:
     from earmark.models.errors import UsageError
+    from earmark.realtime.sinks.hosts import is_host
 
     wanted = f"--osc must be HOST:PORT, such as localhost:57120, got {address!r}"
     try:
@@ -57,6 +58,6 @@ def _parse_address(address: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(wanted) from error
-    if not host or not port or parts.netloc != address or "@" in address:
+    if not host or not is_host(host) or not port or parts.netloc != address or "@" in address:
         raise UsageError(wanted)
     return host, port

@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="holds a token to send along, which may also be in EARMARK_WEBHOOK_TOKEN",
     )
-    group.add_argument(
-        "--webhook-timeout", type=float, default=5.0, help="seconds to wait for an answer"
-    )
+    group.add_argument("--webhook-timeout", type=float, default=5.0, help="seconds for a whole try")
     group.add_argument(
         "--webhook-tries", type=int, default=8, help="times that an event is tried, over a minute"
     )
@@ -62,15 +60,17 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
 
 def _check_url(url: str) -> None:
     from earmark.models.errors import UsageError
+    from earmark.realtime.sinks.hosts import is_host
 
     try:
         parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_usable = parts.scheme in ("http", "https") and parts.port != 0
+        is_usable = is_usable and is_host(parts.hostname or "")
     except ValueError:
         is_usable = False
     if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
         # The URL itself is not shown: it may be all that keeps others out.
-        raise UsageError("--webhook must be a URL that begins with http:// or https://")
+        raise UsageError("--webhook must be a URL that begins with http:// or https:// and a host")
     if "@" in parts.netloc:
         raise UsageError(
             "--webhook takes no user and password; put a token into --webhook-token-file"

@@ -391,6 +391,8 @@ def test_address_is_read_from_its_url(url: str, wanted: MqttAddress) -> None:
         "mqtt://hub/a/#",
         "mqtt://hub/+/a",
         "mqtt://hub:99999",
+        "mqtt://hub:0",
+        "mqtt://a..b",
         "mqtt://hub?x=1",
         "mqtt://:secret@hub",
     ],

@@ -159,7 +159,9 @@ def test_name_without_an_address_is_one_line_and_is_asked_for_again(
     assert "stage.invalid:9" in line
 
 
-@pytest.mark.parametrize("address", ["", "hub", "hub:", ":9", "hub:x", "a@hub:9", "hub:9/x"])
+@pytest.mark.parametrize(
+    "address", ["", "hub", "hub:", ":9", "hub:x", "a@hub:9", "hub:9/x", "a..b:9"]
+)
 def test_address_that_is_none_is_wrong_usage(address: str, options, make_stream) -> None:
     with pytest.raises(UsageError, match="--osc must be HOST:PORT"):
         open_sink(options(f"--osc={address}"), make_stream(TAGS))

@@ -37,7 +37,8 @@ def test_address_is_a_port_of_this_machine_unless_a_host_is_given(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "web", ":", ":8080", "99999", "-1", "a b:80", "me@ears:80", "ears:80/x", "::1"]
+    "text",
+    ["", "web", ":", ":8080", "99999", "-1", "a b:80", "me@ears:80", "ears:80/x", "::1", "a..b:80"],
 )
 def test_what_is_no_address_is_wrong_usage(text) -> None:
     with pytest.raises(UsageError, match="--serve must be a port or HOST:PORT"):

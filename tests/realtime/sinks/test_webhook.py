@@ -1,5 +1,6 @@
 """Told to a real HTTP server, which fails in all the ways that servers do."""
 
+import contextlib
 import json
 import logging
 import socket
@@ -28,6 +29,13 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.pop(0) if self.server.answers else 204
         if answer == "hang":
             self.server.released.wait(20)
+            return
+        if answer == "drip":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            with contextlib.suppress(OSError):
+                while not self.server.released.wait(0.005):
+                    self.wfile.write(b"a")
+                    self.wfile.flush()
             return
         if answer == "hang up":
             self.close_connection = True
@@ -143,6 +151,52 @@ def test_receiver_that_hangs_is_tried_again(tell, receiver, event) -> None:
     assert len(receiver.asked) == 2
 
 
+def test_receiver_that_answers_a_byte_at_a_time_is_given_up_after_the_limit(
+    tell, receiver, event, caplog
+) -> None:
+    receiver.answers = ["drip"] * 2
+    sink = tell(timeout=0.5, tries=2)
+    sink.take(event("Dog"))
+    sink.take(event("Rain"))
+    assert receiver.tags() == ["Rain"]
+    assert sink.dropped == 1
+    assert caplog.text.count("no whole answer within 0.5 s") == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_server_that_never_shakes_hands_is_given_up_after_the_limit(
+    scheme, tell, event, caplog
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
+        sink = tell(url, timeout=0.3, tries=1)
+        sink.take(event())
+    assert sink.dropped == 1
+    assert "cannot be reached" in caplog.text
+
+
+def test_name_that_is_looked_up_for_ever_is_given_up_after_the_limit_and_posts_nothing(
+    tell, receiver, event, caplog, monkeypatch, wait_for
+) -> None:
+    look_up, released, found = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def slow(*arguments: object, **options: object) -> object:
+        released.wait(20)
+        addresses = look_up(*arguments, **options)
+        found.set()
+        return addresses
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    sink = tell(timeout=0.3, tries=1)
+    sink.take(event())
+    assert (sink.dropped, found.is_set()) == (1, False)
+    assert "no whole answer within 0.3 s" in caplog.text
+    released.set()
+    wait_for(lambda: "earmark post" not in [thread.name for thread in threading.enumerate()])
+    assert found.is_set()
+    assert receiver.asked == []
+
+
 @pytest.mark.parametrize("refusal", [400, 401, 404, (301, {"Location": "http://127.0.0.1:9/"})])
 def test_refusal_is_not_tried_again_but_counted(refusal, tell, receiver, event, waits) -> None:
     receiver.answers = [refusal]
@@ -251,6 +305,10 @@ def test_receiver_that_hangs_slows_nobody_and_what_is_left_is_counted(
         ("--webhook", "http://hub:x/"),
         ("--webhook", "http://ada:hidden@hub/"),
         ("--webhook", "http://hub/a b"),
+        ("--webhook", "http://a..b/"),
+        ("--webhook", "http://.hub/"),
+        ("--webhook", f"http://{'a' * 64}.b/"),
+        ("--webhook", "http://["),
         ("--webhook", "http://hub/", "--webhook-tries", "0"),
         ("--webhook", "http://hub/", "--webhook-timeout", "0"),
         ("--webhook", "http://hub/", "--webhook-token-file", "nowhere"),
