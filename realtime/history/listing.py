@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from earmark.realtime.detection.labels import label_of
+from earmark.realtime.files.formats.csv import cells
 from earmark.realtime.files.formats.writer import open_writer
 from earmark.realtime.files.records import Record
 
@@ -52,7 +53,7 @@ def write(records: Iterator[Record], form: str, kind: Kind, stream: TextIO) -> i
     rows = csv.DictWriter(stream, _CSV[kind], lineterminator="\n")
     rows.writeheader()
     for record in records:
-        rows.writerows([record] if kind == "events" else _tag_rows(record))
+        rows.writerows(map(cells, [record] if kind == "events" else _tag_rows(record)))
         count += 1
     return count
 

@@ -77,7 +77,7 @@ class Guard:
             )
         for origin in origins:
             # The scheme may differ: a proxy in front may speak TLS. The port may not.
-            if urlsplit(origin).netloc.lower() != hosts[0].lower():
+            if _netloc_of(origin) != hosts[0].lower():
                 raise Refusal(
                     HTTPStatus.FORBIDDEN,
                     "A page from elsewhere may not read this; a proxy must pass on Host.",
@@ -111,6 +111,13 @@ def names_of_this_machine(host: str) -> list[str]:
     """Return what this machine may be called, with the host that it listens at."""
     full = socket.gethostname()
     return [host, full, full.partition(".")[0]]
+
+
+def _netloc_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "The Origin header is no address.") from error
 
 
 def _host_of(url: str) -> str:

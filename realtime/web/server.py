@@ -160,7 +160,7 @@ class StreamServer:
         # Older releases of websockets know no other method.
         method = getattr(request, "method", "GET")
         try:
-            answer = self._routed(method, urlsplit(request.path).path, request.headers)
+            answer = self._routed(method, _path_of(request.path), request.headers)
         except Refusal as refused:
             answer = refusal(refused.status, str(refused))
         if answer is not None and method == "HEAD":
@@ -231,6 +231,13 @@ class StreamServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _path_of(target: str) -> str:
+    try:
+        return urlsplit(target).path
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "What is asked for is no address.") from error
 
 
 def _select_subprotocol(

@@ -18,14 +18,17 @@ class Writer:
     def __init__(self, stream: TextIO, kind: Kind) -> None:
         del kind  # events alone come here
         self._stream = stream
+        self._files = _Fields()
+        self._tags = _Fields()
 
     def write(self, record: Record) -> None:
         """Write an event."""
         start, end = float(str(record["start"])), float(str(record["end"]))
-        file = _field(shown(PurePath(str(record["file"])).stem))
+        file = self._files.of(shown(PurePath(str(record["file"])).stem))
+        tag = self._tags.of(str(record["tag"]))
         self._stream.write(
-            f"SPEAKER {file} 1 {start:.3f} {end - start:.3f} <NA> <NA> {_field(record['tag'])} "
-            f"{record['peak']} <NA>\n"
+            f"SPEAKER {file} 1 {start:.3f} {end - start:.3f} <NA> <NA> {tag} {record['peak']} "
+            "<NA>\n"
         )
         self._stream.flush()
 
@@ -33,5 +36,27 @@ class Writer:
         """Nothing comes at the end."""
 
 
-def _field(value: object) -> str:
-    return "_".join(str(value).split()) or "<NA>"
+class _Fields:
+    """Names without spaces, each its own.
+
+    Where a field is taken by another name, white space is written as in the addresses of the web:
+    after "Baby cry" (``Baby_cry``), "Baby_cry" is ``Baby%5Fcry``.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def of(self, name: str) -> str:
+        """Return the field of a name, the same each time."""
+        if name not in self._known:
+            field = "_".join(name.split()) or "<NA>"
+            if field in self._taken:
+                field = "".join(_escaped(c) if c.isspace() or c in "_%" else c for c in name)
+            self._taken.add(field)
+            self._known[name] = field
+        return self._known[name]
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())

@@ -105,6 +105,16 @@ def test_csv_is_read_back_by_a_csv_reader() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", '=HYPERLINK("http://x")'])
+def test_no_name_in_csv_is_a_formula_and_numbers_stay_numbers(name) -> None:
+    text = written("csv", "events", event_record(name, event(name)))
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["file"], row["tag"]) == (f"'{name}", f"'{name}")
+    assert (row["start"], row["peak"]) == ("1.25", "0.9")
+    text = written("csv", "events", event_record("-", event()))
+    assert next(csv.DictReader(io.StringIO(text)))["file"] == "-"
+
+
 @pytest.mark.parametrize("kind", ["windows", "clip"])
 def test_csv_has_a_row_for_each_tag(kind: str) -> None:
     record = window_record("a.wav", window(), CHOICE)
@@ -144,6 +154,18 @@ def test_rttm_lines_have_ten_fields() -> None:
     assert len(fields) == 10
     assert fields[:5] == ["SPEAKER", "my_street", "1", "1.250", "0.750"]
     assert fields[7] == "Baby_cry,_infant_cry"
+
+
+def test_rttm_keeps_names_apart_that_differ_in_white_space() -> None:
+    tags = ("Baby cry", "Baby_cry", "Baby  cry", "Baby\u3000cry", " ", "Baby cry")
+    records = [event_record("a.wav", event(tag)) for tag in tags]
+    records += [event_record(name, event()) for name in ("my street.wav", "my_street.wav")]
+    lines = [line.split(" ") for line in written("rttm", "events", *records).splitlines()]
+    assert all(len(fields) == 10 for fields in lines)
+    found = [fields[7] for fields in lines[:6]]
+    assert found[0] == found[5] == "Baby_cry"
+    assert len(set(found)) == 5
+    assert [fields[1] for fields in lines[6:]] == ["my_street", "my%5Fstreet"]
 
 
 @pytest.mark.parametrize("kind", ["events", "windows", "clip"])

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import os
 import sqlite3
@@ -124,6 +126,15 @@ def test_names_in_a_history_cannot_steer_a_terminal(words, history, capsys) -> N
     told = capsys.readouterr()
     assert all(line.isprintable() for line in (told.out + told.err).splitlines())
     assert "x1b[31mA" in told.out + told.err
+
+
+@pytest.mark.parametrize("words", [[], ["--minutes"]])
+def test_tag_in_csv_is_no_formula_and_a_level_stays_a_number(words, history, capsys) -> None:
+    damage(history, "UPDATE events SET tag = '=1+1'", "UPDATE minute_tags SET tag = '=1+1'")
+    assert main(["history", str(history), "--format", "csv", *words]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["tag"] for row in rows} == {"'=1+1"}
+    assert all(float(row.get("level", -1)) < 0 for row in rows)
 
 
 def test_tag_that_is_not_utf_8_is_shown_with_its_bytes(history, capsys) -> None:

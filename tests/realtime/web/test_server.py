@@ -153,6 +153,22 @@ def test_nothing_but_the_address_itself_may_be_the_origin(serve, reader) -> None
         assert refused(reader, server, origin=origin) == 403
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/stream"])
+@pytest.mark.parametrize("origin", ["http://[", "http://[x]", "//[", "http://[::1"])
+def test_origin_that_is_no_address_is_a_bad_request(origin, path, serve, ask) -> None:
+    status, _, _ = ask(serve(), path, Origin=origin)
+    assert status == 400
+
+
+@pytest.mark.parametrize("target", ["//[", "//[x]/health", "http://["])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_target_that_is_no_address_is_a_bad_request(target, method, serve) -> None:
+    server = serve()
+    with socket.create_connection((server.address.host, server.address.port), 10) as connection:
+        connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: {server.address}\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
 @pytest.mark.parametrize(
     ("name", "is_own"),
     [
