@@ -52,7 +52,8 @@ def moment(text: str, *, is_end: bool = False, now: datetime | None = None) -> f
     Args:
         text: ``2h``, ``2026-03-01``, ``2026-03-01T18:30`` or ``2026-03-01 18:30+01:00``; local
             time where it does not say otherwise.
-        is_end: Whether a date means the end of that day rather than its beginning.
+        is_end: Whether a date means the end of that day rather than its beginning, and a time that
+            the clock shows twice the second one.
         now: Where lengths of time count back from; None: now.
 
     Raises:
@@ -66,7 +67,8 @@ def moment(text: str, *, is_end: bool = False, now: datetime | None = None) -> f
         found = datetime.fromisoformat(text)
         if is_end and ":" not in text:
             found += timedelta(days=1)
-        return found.timestamp()
+        # Of an hour that the clock repeats, both are meant: from the first, up to the second.
+        return (max if is_end else min)(found.replace(fold=fold).timestamp() for fold in (0, 1))
     except (OverflowError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no moment; write 2h or 3d (ago), 2026-03-01 or 2026-03-01T18:30"
@@ -74,7 +76,7 @@ def moment(text: str, *, is_end: bool = False, now: datetime | None = None) -> f
 
 
 def end_moment(text: str) -> float:
-    """Return the seconds since 1970 as ``moment`` does; a date means the end of that day."""
+    """Return the seconds since 1970 as ``moment`` does, where a stretch ends then."""
     return moment(text, is_end=True)
 
 

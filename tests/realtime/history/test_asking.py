@@ -241,6 +241,26 @@ def test_missing_matplotlib_is_told_with_the_way_out(history, tmp_path, monkeypa
 # Quantities
 
 
+def test_hour_that_the_clock_repeats_is_asked_for_as_a_whole(
+    open_history, tmp_path, capsys
+) -> None:
+    # 2027-10-31: from 3 o'clock in summer back to 2 o'clock in winter.
+    first = datetime(2027, 10, 31, 2, 30).timestamp() - START
+    path = tmp_path / "autumn.db"
+    sink = open_history(path, patience=60.0)
+    for start in (first - 3_600, first, first + 3_600, first + 7_200):
+        sink.take(TagEvent("Rain", start, start + 1.0, 0.9, 0.9, "timbre"))
+
+    def found(*words: str) -> list[str]:
+        assert main(["history", str(path), "--format", "jsonl", *words]) == 0
+        return [json.loads(line)["time"][11:] for line in capsys.readouterr().out.splitlines()]
+
+    both = ["02:30:00.000+02:00", "02:30:00.000+01:00"]
+    assert found("--since", "2027-10-31T02:00", "--until", "2027-10-31T02:45") == both
+    assert found("--since", "2027-10-31T02:00+01:00", "--until", "2027-10-31T02:45") == both[1:]
+    assert found("--since", "2027-10-31T02:00", "--until", "2027-10-31T02:45+02:00") == both[:1]
+
+
 def test_quantities_are_read_as_people_write_them() -> None:
     assert [length_of_time(t) for t in ("90s", "30m", "2h", "3d", "1w")] == [
         90.0,
