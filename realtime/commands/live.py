@@ -20,6 +20,7 @@ from .options import (
     load_engine_bundle,
     thresholds,
 )
+from .quantities import name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input", default=None, metavar="NAME", help="microphone: name, part of it, or index"
+    )
+    parser.add_argument(
+        "--name",
+        type=name,
+        default=None,
+        help="that the source is told by, in topics and a history, too; without it: that of the "
+        "microphone or file, with a number where another source on this machine has it already",
     )
     parser.add_argument("--duration", type=float, default=None, help="seconds to listen")
     parser.add_argument("--hop", type=float, default=0.1, help="seconds between windows")
@@ -90,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     """Listen until the source ends, the time is over, or somebody ends it."""
     from earmark.models.errors import UsageError
     from earmark.realtime.live.session import ListeningSession
+    from earmark.realtime.sinks.source_name import own_name
 
     from .graceful_exit import Farewell
     from .log_lines import log_to_standard_error
@@ -106,7 +115,11 @@ def run(args: argparse.Namespace) -> int:
     session = ListeningSession(source, engine, hop=args.hop, kept_seconds=_KEPT_SECONDS)
     # Noted for as long as there is something to close, too.
     with Farewell() as farewell:
-        with session, _broadcast(session, bundle, args) as (broadcast, stream):
+        with (
+            session,
+            own_name(args.name or session.name, is_given=args.name is not None) as told_as,
+            _broadcast(session, bundle, args, told_as) as (broadcast, stream),
+        ):
             _listen(session, broadcast, stream, args, farewell)
         _summarize(session)
     if source.failure is not None:
@@ -155,7 +168,7 @@ def _engine(args: argparse.Namespace, bundle: "Bundle") -> "FallbackEngine":
 
 @contextmanager
 def _broadcast(
-    session: "ListeningSession", bundle: "Bundle", args: argparse.Namespace
+    session: "ListeningSession", bundle: "Bundle", args: argparse.Namespace, told_as: str
 ) -> "Iterator[tuple[Broadcast, LiveStream]]":
     """Give what tells all sinks of a session; leaving it tells them the end."""
     from earmark.models.config import BRANCH_NAMES
@@ -171,7 +184,7 @@ def _broadcast(
     clock = StreamClock(session.capture.captured_at, lambda: session.sound.written)
     broadcast = Broadcast(session, tracker, minimum_duration=settings.minimum_duration, clock=clock)
     stream = LiveStream(
-        source=session.name,
+        source=told_as,
         bundle=bundle.metadata.name,
         tags=names,
         branches=branches,

@@ -1,4 +1,4 @@
-"""Lengths of time, moments and sizes as people write them in options."""
+"""Lengths of time, moments, sizes and names as people write them in options."""
 
 import argparse
 import re
@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_LONGEST_NAME: Final = 60
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -78,6 +79,20 @@ def moment(text: str, *, is_end: bool = False, now: datetime | None = None) -> f
 def end_moment(text: str) -> float:
     """Return the seconds since 1970 as ``moment`` does, where a stretch ends then."""
     return moment(text, is_end=True)
+
+
+def name(text: str) -> str:
+    """Return a name that a source may be told by.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is empty, too long, or not to be shown in a line.
+    """
+    text = text.strip()
+    if not 0 < len(text) <= _LONGEST_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(
+            f"a name must have 1 to {_LONGEST_NAME} printable characters, got {text[:80]!r}"
+        )
+    return text
 
 
 def day(text: str) -> date:

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="URL",
         help="tell a broker: mqtt[s]://[user[:password]@]host[:port][/topic-prefix]; the prefix is "
-        "earmark/ and the name of the source, unless given",
+        "earmark/, the name of this machine and that of the source, or that of --name alone",
     )
     group.add_argument(
         "--mqtt-password-file",
@@ -72,7 +73,10 @@ def open_sink(args: argparse.Namespace, stream: "LiveStream") -> "Sink | None":
             "--mqtt needs paho-mqtt, which is not installed: pip install 'earmark[mqtt]'"
         ) from error
     password = read_secret("--mqtt-password-file", args.mqtt_password_file, "EARMARK_MQTT_PASSWORD")
-    address = parse_address(args.mqtt, password, default_prefix=f"earmark/{slug(stream.source)}")
+    # Microphones of one make have one name, on whatever machine they are.
+    machine = "" if args.name else f"{slug(gethostname())}/"
+    prefix = f"earmark/{machine}{slug(stream.source)}"
+    address = parse_address(args.mqtt, password, default_prefix=prefix)
     found = {}
     if args.mqtt_discovery:
         root = check_topic("--mqtt-discovery-prefix", args.mqtt_discovery_prefix)

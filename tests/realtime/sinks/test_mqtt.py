@@ -438,3 +438,23 @@ def test_live_tells_the_broker_the_events_that_it_writes(
         del event["id"], event["end_time"]
     assert told == written
     assert [json.loads(text)["liveness"] for text in listener.on(STATE)][-1] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("words", "prefix"),
+    [
+        ((), "earmark/pi_in_the_shed/desk"),
+        (("--name", "garden"), "earmark/desk"),
+        (("--mqtt", "mqtt://127.0.0.1/home/ears"), "home/ears"),
+    ],
+)
+def test_machines_with_microphones_of_one_name_have_topics_of_their_own(
+    words, prefix, options, make_stream, monkeypatch
+) -> None:
+    monkeypatch.setattr(
+        "earmark.realtime.commands.sink_options.mqtt.gethostname", lambda: "Pi-in-the-shed"
+    )
+    monkeypatch.setattr(Client, "connect_async", lambda *_, **__: None)
+    queued = open_sink(options("--mqtt", "mqtt://127.0.0.1:1", *words), make_stream(TAGS))
+    assert queued._sink._prefix == prefix
+    queued.close()
