@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import BRANCH_NAMES
-from .json_files import numbers_of
+from .json_files import LARGEST, numbers_of
 
 #: What a calibration exists for: the combined answer, then each branch's.
 OUTPUTS = ("combined", *BRANCH_NAMES)
@@ -38,8 +38,8 @@ class Calibration:
         for name, values in (("scale", self.scale), ("bias", self.bias)):
             if values.shape != shape:
                 raise ValueError(f"calibration {name} must have shape {shape}, got {values.shape}")
-            if not np.isfinite(values).all():
-                raise ValueError(f"calibration {name} must be finite numbers")
+            if not (np.abs(values) <= LARGEST).all():  # nor is NaN
+                raise ValueError(f"calibration {name} must be numbers from -1e6 to 1e6")
         if not (self.scale > 0).all():
             raise ValueError(f"calibration scale must be above 0, got {self.scale.min()}")
         if not ((self.thresholds > 0) & (self.thresholds < 1)).all():

@@ -19,8 +19,11 @@ MOST_LEVELS: Final = 32
 #: Of a text that is shown, such as a name.
 MOST_CHARACTERS: Final = 200
 
+#: Of a number that is computed with. What was learnt lies far below, and a few hundred products of
+#: numbers up to it are far from the largest of float32.
+LARGEST: Final = 1e6
+
 _MOST_DIGITS = 20
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_json(path: Path) -> Any:
@@ -105,11 +108,11 @@ def text_of(value: object, name: str) -> str:
 
 
 def number_of(value: object, name: str) -> float:
-    """Return a number that float32 can hold.
+    """Return a number that can be computed with.
 
     Raises:
         TypeError: If it is no number.
-        ValueError: If it is too large.
+        ValueError: If it is beyond ``LARGEST``.
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number")
@@ -122,14 +125,16 @@ def numbers_of(value: object, name: str) -> NDArray[np.float32]:
 
     Raises:
         TypeError: If it is no list of numbers.
-        ValueError: If one is larger than float32 can hold.
+        ValueError: If one is beyond ``LARGEST``.
     """
     # Truth values count as whole numbers to Python.
     if not isinstance(value, list) or not all(type(item) in (int, float) for item in value):
         raise TypeError(f"{name} must be made of numbers")
     largest = max(map(abs, value), default=0)
-    if not largest <= _LARGEST:
-        raise ValueError(f"{name} must be made of finite numbers below 3.4e38, got {largest:.3g}")
+    if not largest <= LARGEST:
+        raise ValueError(
+            f"{name} must be made of numbers from -1e6 to 1e6, got one of size {largest:.3g}"
+        )
     return np.array(value, np.float32)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.errors import BundleError
+from earmark.models.json_files import LARGEST
 
 from .metadata import BundleMetadata
 
@@ -64,7 +65,7 @@ def checksum_of(content: bytes) -> str:
 
 
 def check_weights(path: Path, weights: Mapping[str, NDArray[Any]], n_tags: int) -> None:
-    """Make sure that a part's weights are numbers, and give an output for each tag.
+    """Make sure that a part's weights can be computed with, and give an output for each tag.
 
     Args:
         path: Of the part.
@@ -72,12 +73,13 @@ def check_weights(path: Path, weights: Mapping[str, NDArray[Any]], n_tags: int) 
         n_tags: That the bundle names.
 
     Raises:
-        BundleError: If one is NaN or infinite, or the outputs are not the tags.
+        BundleError: If one is NaN, infinite or beyond ``LARGEST``, or the outputs are not the tags.
     """
     for name, values in weights.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        # NaN is within no bounds.
+        if values.dtype.kind == "f" and not (np.abs(values) <= LARGEST).all():
             raise BundleError(
-                f"{path} cannot be used: {name} has numbers that are NaN or infinite; "
+                f"{path} cannot be used: {name} has numbers that are NaN, infinite or beyond 1e6; "
                 "export the bundle again"
             )
     # Of the head, or of the last layer of a branch's classifier.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.models.config import BRANCH_NAMES
+from earmark.models.runtimes.finite import finite
 from earmark.models.runtimes.protocol import Features
 from earmark.models.timebase import (
     CHUNK_SAMPLES,
@@ -113,7 +114,7 @@ class CompiledTagger:
             part = {name: rows[i : i + _WINDOWS_AT_ONCE] for name, rows in starts.items()}
             found.append(self._windows.run(None, {**fed, **part}))
         combined, by_branch = found[0] if len(found) == 1 else map(np.concatenate, zip(*found))
-        return combined, by_branch
+        return finite(combined, by_branch)
 
 
 def _frame_graph(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from earmark.models.timebase import WINDOW_SAMPLES
 
+from .finite import finite
 from .protocol import Features
 
 
@@ -73,7 +74,7 @@ class TorchRuntime:
             combined = by_branch.mean(dim=1)
         else:
             combined = self._head(torch.cat([embedding for embedding, _ in pairs], dim=1))
-        return combined.cpu().numpy(), by_branch.cpu().numpy()
+        return finite(combined.cpu().numpy(), by_branch.cpu().numpy())
 
     def _of_size(self, size: int) -> list[TorchBranch]:
         return [branch for branch in self._branches if branch.block_samples == size]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.models.runtimes.finite import finite
 from earmark.models.runtimes.protocol import Features, Runtime
 
 from .tag import TaughtTag
@@ -44,7 +45,7 @@ class TaughtRuntime:
         taught = embeddings @ self._weight + self._bias
         parts = embeddings.reshape(len(embeddings), *self._branch_weight.shape[:2])
         by_taught = np.einsum("wbd,bdt->wbt", parts, self._branch_weight) + self._branch_bias
-        return (
+        return finite(
             np.concatenate([combined, taught], axis=1, dtype=np.float32),
             np.concatenate([by_branch, by_taught], axis=2, dtype=np.float32),
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from earmark.models.bundle.metadata import BundleMetadata
 from earmark.models.config import BRANCH_NAMES
-from earmark.models.json_files import number_of, numbers_of, object_of, text_of
+from earmark.models.json_files import LARGEST, number_of, numbers_of, object_of, text_of
 
 FORMAT_VERSION: Final = 1
 
@@ -54,7 +54,8 @@ class TaughtTag:
         created: Date, ISO 8601.
 
     Raises:
-        ValueError: If a number is not finite, a shape is wrong or the threshold not a probability.
+        ValueError: If a number is beyond ``LARGEST``, a shape is wrong or the threshold not a
+            probability.
     """
 
     name: str
@@ -81,8 +82,9 @@ class TaughtTag:
         if len(self.branch_weight) != n_branches or self.branch_bias.shape != (n_branches,):
             raise ValueError(f"it must have weights and a bias for each of {n_branches} branches")
         numbers = (self.weight, self.branch_weight, self.branch_bias, np.array([self.bias]))
-        if not all(np.isfinite(values).all() for values in numbers):
-            raise ValueError("its weights must be finite numbers")
+        # NaN is within no bounds.
+        if not all((np.abs(values) <= LARGEST).all() for values in numbers):
+            raise ValueError("its weights must be numbers from -1e6 to 1e6")
         if not 0 < self.threshold < 1:
             raise ValueError(f"its threshold must lie between 0 and 1, got {self.threshold}")
 

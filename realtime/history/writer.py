@@ -22,13 +22,26 @@ _AT_ONCE = 1_000
 
 _CLOSING_SECONDS = 5.0
 
+# What SQLite says of an entry, whatever the state of the disk; trying again changes nothing.
+_UNFIT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeError,
+)
+
+_MOST_TOLD = 200
+
 
 class HistoryWriter:
     """Keeps what is to be written until it is committed.
 
     While the file cannot be written (disk full, folder gone, locked by another program), that is
     logged once; the entries wait, and it is tried again. A file that was deleted is made anew; a
-    folder never is: a disk that was pulled out must not go on in its mount point's place.
+    folder never is: a disk that was pulled out must not go on in its mount point's place. An entry
+    that SQLite refuses is left out, counted and named, and those around it are written.
 
     Args:
         path: Of the file.
@@ -50,6 +63,7 @@ class HistoryWriter:
         self._waiting: deque[tuple[int, Entry]] = deque()
         self._added = 0
         self._lost = 0
+        self._refused = 0
         self._changed = threading.Condition()
         self._is_behind = False
         self._is_closing = False
@@ -137,6 +151,29 @@ class HistoryWriter:
         self._changed.notify_all()
 
     def _commit(self, batch: list[tuple[int, Entry]]) -> None:
+        try:
+            self._write(batch)
+        except _UNFIT:
+            # Connected anew: it may be the session that another program has deleted.
+            self._disconnect()
+            for number, entry in batch:
+                try:
+                    self._write([(number, entry)])
+                except _UNFIT as error:
+                    self._leave_out(entry, error)
+                self._committed(number)
+
+    def _leave_out(self, entry: Entry, error: Exception) -> None:
+        self._refused += 1
+        # Each of them would fill the log, if all are alike.
+        if str(self._refused).strip("0") == "1":
+            _LOG.warning(
+                "the history %s cannot take %s: %s; it is left out (%d so far), and others are "
+                "written",
+                self._path, repr(entry)[:_MOST_TOLD], error, self._refused,
+            )  # fmt: skip
+
+    def _write(self, batch: list[tuple[int, Entry]]) -> None:
         if self._connection is not None and not self._is_in_place():
             self._disconnect()
         if self._connection is None:

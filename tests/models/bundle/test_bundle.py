@@ -182,7 +182,8 @@ def test_calibration_survives_the_round_trip() -> None:
     ("change", "message"),
     [
         ({"scale": np.zeros((5, 2), np.float32)}, "above 0"),
-        ({"bias": np.full((5, 2), np.nan, np.float32)}, "finite"),
+        ({"bias": np.full((5, 2), np.nan, np.float32)}, "-1e6 to 1e6"),
+        ({"scale": np.full((5, 2), 1e38, np.float32)}, "-1e6 to 1e6"),
         ({"bias": np.zeros((5, 3), np.float32)}, "shape"),
         ({"thresholds": np.array([0.5, 1.0], np.float32)}, "between 0 and 1"),
     ],

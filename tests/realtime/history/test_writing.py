@@ -226,6 +226,47 @@ def test_attempt_that_failed_after_it_reached_the_disk_writes_nothing_twice(
     assert ask(path, "SELECT at FROM events") == [(0.0,), (1.0,)]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        TagEvent("Dog", 1.0, 1.5, float("nan"), 0.8, "pitch"),
+        TagEvent("\udcff", 1.0, 1.5, 0.9, 0.8, "pitch"),
+        TagEvent("Dog", 1.0, 1.5, 0.9, 2**70, "pitch"),
+        TagEvent("Dog", 1.0, 1.5, 0.9, 0.8, {"pitch"}),
+        TagEvent("Dog", 1.0, 1.5, 0.9, 0.8, "pitch\x1b[2J" + 10 * "\udcff"),
+    ],
+)
+def test_entry_that_sqlite_refuses_is_left_out_named_and_holds_up_no_other(
+    bad, open_history, ask, tmp_path, caplog
+) -> None:
+    path = tmp_path / "h.db"
+    sink = open_history(path, patience=60.0, retry=600.0)
+    for event in (bark(0), bad, bark(2), bad, bark(3)):
+        sink.take(event)
+    sink.close()
+    assert ask(path, "SELECT at FROM events") == [(0.0,), (2.0,), (3.0,)]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "cannot take EventEntry(tag=" in line
+    assert line.isprintable()
+
+
+def test_session_that_another_program_deleted_is_written_anew_and_no_event_lost(
+    open_history, ask, tmp_path, caplog
+) -> None:
+    path = tmp_path / "h.db"
+    sink = open_history(path, patience=60.0, retry=600.0)
+    sink.take(bark(0))
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript("DELETE FROM events; DELETE FROM sessions;")
+    sink.take(bark(1))
+    sink.take(bark(2))
+    assert ask(path, "SELECT at FROM events e JOIN sessions s ON s.id = session") == [
+        (1.0,),
+        (2.0,),
+    ]
+    assert not caplog.records
+
+
 def test_closing_does_not_wait_for_a_disk_that_is_gone(
     open_history, tmp_path, caplog, wait_for
 ) -> None:
