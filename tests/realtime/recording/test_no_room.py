@@ -106,7 +106,7 @@ def test_full_disk_names_each_file_and_leaves_none_half_written(
     with files_of_at_most(6_000):
         assert run("file", *words) == 1
     told = capsys.readouterr().err.splitlines()
-    assert told == [f"earmark: cannot write {output / '1.wav.jsonl'}.part: File too large"]
+    assert told == [f"earmark: cannot write {output / '.1.wav.jsonl.earmark-part'}: File too large"]
     assert sorted(path.name for path in output.iterdir()) == ["0.wav.jsonl", "2.wav.jsonl"]
     # With room again, what is missing is written.
     assert run("file", *words, "--resume") == 0
@@ -179,7 +179,7 @@ def test_one_full_file_among_many_that_are_written_at_once_takes_no_other_with_i
     with files_of_at_most(6_000):
         assert run("file", *words) == 1
     told = capsys.readouterr().err.splitlines()
-    assert told == [f"earmark: cannot write {output / '1.wav.csv'}.part: File too large"]
+    assert told == [f"earmark: cannot write {output / '.1.wav.csv.earmark-part'}: File too large"]
     assert sorted(path.name for path in output.iterdir()) == ["0.wav.csv", "2.wav.csv"]
 
 

@@ -153,7 +153,7 @@ def test_resumed_run_writes_only_what_is_missing(
     command = words(tiny_bundle_folder, folder, "--format", "parquet", "--output", output)
     assert main(command) == 0
     (output / "1.wav.parquet").unlink()
-    (output / "1.wav.parquet.part").write_bytes(b"PAR1 cut short")
+    (output / ".1.wav.parquet.earmark-part").write_bytes(b"PAR1 cut short")
     before = {path.name: path.stat().st_mtime_ns for path in output.glob("*.parquet")}
     capsys.readouterr()
     assert main([*command, "--resume"]) == 0
