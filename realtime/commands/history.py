@@ -90,7 +90,11 @@ def run(args: argparse.Namespace) -> int:
     if is_day and (hasattr(args, "since") or hasattr(args, "until")):
         raise UsageError("--day and --plot draw one day; leave out --since and --until")
     for path in (args.output, args.plot):
-        if path is not None and path.exists() and not args.overwrite:
+        if path is None or not path.exists():
+            continue
+        if args.path.exists() and path.samefile(args.path):
+            raise UsageError(f"{path} is the history itself; give the output a name of its own")
+        if not args.overwrite:
             raise EarmarkError(f"{path} is there already; use --overwrite to replace it")
     import sqlite3
 
@@ -185,9 +189,11 @@ def _output(path: Path | None) -> "Iterator[TextIO]":
     if path is None:
         yield sys.stdout
         return
-    beside = path.with_name(path.name + ".part")
+    # No other program calls its files so: what is there was left by a run that was killed.
+    beside = path.with_name(f".{path.name}.earmark-part")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as stream:
+        beside.unlink(missing_ok=True)
+        with beside.open("x", encoding="utf-8", newline="") as stream:
             yield stream
         beside.replace(path)
     except OSError as error:

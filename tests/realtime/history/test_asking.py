@@ -159,6 +159,29 @@ def test_output_is_never_replaced_unasked(history, tmp_path, capsys) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("option", ["--output", "--plot"])
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+def test_history_is_never_replaced_by_what_is_asked_of_it(
+    option, link, history, tmp_path, capsys
+) -> None:
+    output = history
+    if link is not None:
+        output = tmp_path / "other.png"
+        getattr(output, link)(history)
+    before = history.read_bytes()
+    assert main(["history", str(history), option, str(output), "--overwrite"]) == 2
+    assert "is the history itself" in capsys.readouterr().err
+    assert history.read_bytes() == before
+
+
+def test_output_leaves_files_of_others_alone(history, tmp_path) -> None:
+    (tmp_path / "out.csv.part").write_text("mine")
+    words = ["--format", "csv", "--output", str(tmp_path / "out.csv")]
+    assert main(["history", str(history), *words]) == 0
+    assert (tmp_path / "out.csv.part").read_text() == "mine"
+    assert not list(tmp_path.glob("*.earmark-part"))
+
+
 def test_wrong_questions_are_refused(history, tmp_path, capsys) -> None:
     def status(*words: str) -> int:
         try:
