@@ -98,7 +98,7 @@ class WebhookSink:
                         break
                     asked_for = _seconds(error.headers.get("Retry-After"))
             except (OSError, HTTPException, ValueError) as error:
-                why = getattr(error, "reason", None) or repr(error)
+                why = getattr(error, "reason", None) or str(error) or repr(error)
                 self._say(f"cannot be reached ({_words(why)})")
             if number < self._tries:
                 self._wait(min(max(wait, asked_for), _LONGEST_WAIT))
